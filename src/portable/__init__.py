@@ -1,0 +1,41 @@
+"""One API for cloud services; the provider is one line of configuration."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from portable import errors
+from portable.config import configure, profile
+from portable.errors import PortableError
+
+if TYPE_CHECKING:
+    from portable import storage
+    from portable.storage.active import open_bucket
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PortableError",
+    "__version__",
+    "configure",
+    "errors",
+    "open_bucket",
+    "profile",
+    "storage",
+]
+
+
+def __getattr__(name: str) -> object:
+    # A service is imported at its first use, so that the others cost nothing.
+    if name == "storage":
+        return importlib.import_module("portable.storage")
+    if name == "open_bucket":
+        from portable.storage.active import open_bucket
+
+        return open_bucket
+    raise AttributeError(f"module 'portable' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

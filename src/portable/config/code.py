@@ -1,0 +1,73 @@
+"""Configuration in code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from portable.config import state
+from portable.errors import InvalidType
+
+if TYPE_CHECKING:
+    import os
+
+
+def configure(
+    *,
+    profile: str | None = None,
+    file: str | os.PathLike[str] | None = None,
+    storage: str | Mapping[str, object] | None = None,
+) -> None:
+    """Set the configuration of this process, in place of what an earlier call set.
+
+    With no arguments it forgets what was set. What can't be used is refused here, and then the
+    earlier configuration stays. Threads see the change at their next call; buckets that are open
+    keep their settings, and processes started with ``spawn`` don't inherit it.
+
+    Args:
+        profile: The profile to use. The environment's ``PORTABLE_STORAGE…`` then count for
+            nothing.
+        file: The file to read, instead of the one that would be found.
+        storage: A URL, or a table with ``provider``, replaces the profile's storage; a table
+            without changes single settings of it.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    from portable.config.files import absolute
+    from portable.config.profiles import active_profile
+    from portable.config.resolve import resolve_in
+
+    if storage is not None and not isinstance(storage, str | Mapping):
+        raise InvalidType(f"storage must be a URL or a mapping, not a {type(storage).__name__}")
+    wanted = state.Configured(
+        profile=profile,
+        file=None if file is None else absolute(file, None),
+        storage=dict(storage) if isinstance(storage, Mapping) else storage,
+    )
+    if wanted != state.Configured():
+        active = active_profile(wanted, None)
+        if wanted.storage is not None:
+            resolve_in(active, None, wanted.storage)
+    state.replace(wanted)
+
+
+@contextmanager
+def profile(name: str) -> Iterator[None]:
+    """Use a profile, or an adapter by its name, in a ``with`` block.
+
+    It holds in this thread or task, and in tasks started from it; not in other threads. Blocks
+    nest. Inside, neither the environment nor `configure` changes the profile's storage.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    from portable.config.profiles import active_profile
+
+    active_profile(state.configured(), name)
+    token = state.in_block.set(name)
+    try:
+        yield
+    finally:
+        state.in_block.reset(token)

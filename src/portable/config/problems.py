@@ -1,0 +1,35 @@
+"""Collect what is wrong, so that one error tells all of it."""
+
+from __future__ import annotations
+
+from portable.errors import ConfigError
+
+
+class Problems:
+    """Lines for one `ConfigError`."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._lines: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, place: str, sentence: str) -> None:
+        """Note a problem; *place* is the file and key, the variable, or the call."""
+        line = f"{place}: {sentence}"
+        if line not in self._lines:
+            self._lines.append(line)
+
+    def last(self, place: str, sentence: str) -> ConfigError:
+        """Note a problem that leaves nothing more to look at, and return the error to raise."""
+        self.add(place, sentence)
+        return self._error()
+
+    def raise_any(self) -> None:
+        """Raise if there are problems."""
+        if self._lines:
+            raise self._error()
+
+    def _error(self) -> ConfigError:
+        return ConfigError("\n  ".join([f"{self._title}:", *self._lines]))

@@ -1,0 +1,181 @@
+"""From what was written to checked settings, with where each value came from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from portable.adapter import Adapter, StorageSettings
+from portable.config import layers, state
+from portable.config.fields import Field, Refused, fields_of
+from portable.config.files import absolute
+from portable.config.layers import IN_CODE, SERVICES, Given, Service
+from portable.config.problems import Problems
+from portable.config.profiles import ActiveProfile, active_profile
+from portable.config.secrets import is_secret_key, looks_secret, remedy, shown, shown_name
+from portable.config.urls import is_url
+from portable.errors import ConfigError
+from portable.spelling import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedService:
+    """Settings that are ready to be connected to.
+
+    Attributes:
+        origins: By setting, where its value was written: a file and key, a variable, a call, a
+            URL, or ``"default"``.
+        profile: The profile that was active.
+        file: The file in use, if there is one.
+    """
+
+    adapter: Adapter
+    settings: StorageSettings
+    origins: Mapping[str, str]
+    profile: str
+    file: str | None
+
+
+def resolve_storage(name_or_url: str | None = None) -> ResolvedService:
+    """Return the settings of a bucket as they are now.
+
+    Args:
+        name_or_url: One of the active profile's buckets, a URL, or `None` for its storage.
+
+    Raises:
+        ConfigError: with every problem found, and where it is.
+    """
+    configured, block = state.configured(), state.in_block.get()
+    active = active_profile(configured, block)
+    return resolve_in(active, name_or_url, configured.storage)
+
+
+def resolve_in(
+    active: ActiveProfile, name_or_url: str | None, in_code: str | Mapping[str, object] | None
+) -> ResolvedService:
+    """As `resolve_storage`, in a profile that is already known."""
+    problems = Problems(active.title)
+    if name_or_url is None:
+        service = layers.default_storage(active, in_code, problems)
+    elif is_url(name_or_url):
+        service = layers.storage_at(active, name_or_url, problems)
+    else:
+        service = layers.named_storage(active, name_or_url, problems)
+    _check_shared(active, problems)
+    settings, origins = _settings(service, problems, active.home)
+    path = str(active.file.path) if active.file else None
+    return ResolvedService(service.adapter, settings, origins, active.name, path)
+
+
+def _check_shared(active: ActiveProfile, problems: Problems) -> None:
+    """Find keys of the profile that none of its provider's services has."""
+    given = layers.shared(active)
+    adapter = layers.profile_adapter(active, problems)
+    known = set(fields_of(adapter.storage.settings)) if adapter and adapter.storage else set()
+    for key, each in given.items():
+        if key not in known:
+            why = (
+                f"unknown setting {shown(key)}{did_you_mean(key, known | SERVICES)}; "
+                f"{adapter.name!r} takes {listed(known)}"
+                if adapter
+                else f"{shown(key)} is shared by services of one provider, and the profile names "
+                f"none: add `provider`{did_you_mean(key, {'provider'} | SERVICES)}"
+            )
+            problems.add(each.origin, why)
+
+
+def _settings(
+    service: Service, problems: Problems, home: Path | None
+) -> tuple[StorageSettings, dict[str, str]]:
+    adapter = service.adapter
+    if adapter.storage is None:
+        raise problems.last(service.place, f"provider {adapter.name!r} has no storage")
+    make = adapter.storage.settings
+    fields = fields_of(make)
+    values = _values(service, fields, problems)
+    for field in fields.values():
+        if field.required and field.name not in service.given:
+            hint = f", or set {service.variables}{field.name.upper()}" if service.variables else ""
+            problems.add(
+                service.place, f"{field.name!r} is missing: add it ({field.allowed}){hint}"
+            )
+    # Values that were refused fall to their defaults, so that `problems` can look at the rest.
+    if all(field.name in values or not field.required for field in fields.values()):
+        settings = _made(make, values, fields, home)
+        for sentence in settings.problems():
+            problems.add(*_blamed(sentence, service, values))
+        problems.raise_any()
+        origins = {n: service.given[n].origin if n in service.given else "default" for n in fields}
+        return settings, origins
+    problems.raise_any()
+    raise AssertionError("a missing value is a problem")
+
+
+def _values(service: Service, fields: Mapping[str, Field], problems: Problems) -> dict[str, object]:
+    """Check the settings one by one, and return the good ones."""
+    values: dict[str, object] = {}
+    for name, given in service.given.items():
+        if is_secret_key(name) or looks_secret(given.value):
+            reason = f"{shown_name(name)!r} holds a secret: {remedy(service.adapter.credentials)}"
+            problems.add(given.origin, reason)
+        elif name not in fields:
+            problems.add(
+                given.origin,
+                f"unknown setting {shown(name)}{did_you_mean(name, fields)}; "
+                f"{service.adapter.name!r} takes {listed(fields)}",
+            )
+        elif fields[name].code_only and given.origin != IN_CODE:
+            problems.add(
+                given.origin,
+                f"{name!r} can only be set in code, where it is seen: "
+                f"portable.configure(storage={{{name!r}: …}})",
+            )
+        else:
+            try:
+                values[name] = _value(fields[name], given)
+            except (Refused, ConfigError) as error:
+                problems.add(given.origin, f"{name!r} {error}")
+    return values
+
+
+def _value(field: Field, given: Given) -> object:
+    value = given.value
+    if field.path and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    checked = field.parsed(value) if given.text and isinstance(value, str) else field.checked(value)
+    if not field.path or not isinstance(checked, str):
+        return checked
+    if not checked:
+        raise Refused("must be a path, not ''")
+    return str(absolute(checked, given.folder))
+
+
+def _made(
+    make: type[StorageSettings],
+    values: Mapping[str, object],
+    fields: Mapping[str, Field],
+    home: Path | None,
+) -> StorageSettings:
+    settings = make(**values)  # type: ignore[arg-type]  # checked against the same class
+    defaults = {
+        name: str(absolute(value, home))
+        for name, field in fields.items()
+        if field.path and name not in values and isinstance(value := getattr(settings, name), str)
+    }
+    return replace(settings, **defaults) if defaults else settings  # type: ignore[arg-type]
+
+
+def _blamed(sentence: str, service: Service, values: Mapping[str, object]) -> tuple[str, str]:
+    """Find the setting that a sentence of `StorageSettings.problems` is about."""
+    for name in re.findall(r"'(\w+)'", sentence):
+        if name in values:
+            value = values[name]
+            seen = "" if isinstance(value, str) else f"; it is {shown(value)}"
+            return service.given[name].origin, f"{sentence}{seen}"
+    return service.place, sentence

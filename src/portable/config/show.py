@@ -1,0 +1,84 @@
+"""The configuration for people: what `portable config show` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portable.config import state
+from portable.config.profiles import ActiveProfile, active_profile
+from portable.config.resolve import resolve_in
+from portable.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSetting:
+    """One setting; *origin* is where its value was written."""
+
+    name: str
+    value: str | int | float | bool | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBucket:
+    """A bucket's settings, or why it can't be used.
+
+    Attributes:
+        name: Its name in the profile; empty for the profile's storage.
+        problem: Empty when all is well; the rest is empty when not.
+    """
+
+    name: str
+    provider: str = ""
+    url: str = ""
+    settings: tuple[ShownSetting, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The whole configuration; `dataclasses.asdict` of it is JSON.
+
+    Attributes:
+        chosen: Who chose the profile.
+    """
+
+    profile: str
+    chosen: str
+    file: str | None
+    storage: ShownBucket
+    buckets: tuple[ShownBucket, ...]
+
+
+def describe() -> Description:
+    """Describe the configuration as it is now. Nothing is sent, and no SDK is imported.
+
+    Raises:
+        ConfigError: there is no active profile. What is wrong with one bucket is told in it.
+    """
+    configured = state.configured()
+    active = active_profile(configured, state.in_block.get())
+    named = active.table.get("buckets", {})
+    return Description(
+        profile=active.name,
+        chosen=active.chosen,
+        file=str(active.file.path) if active.file else None,
+        storage=_shown(active, None, configured),
+        buckets=tuple(
+            _shown(active, name, configured)
+            for name in (named if isinstance(named, Mapping) else ())
+        ),
+    )
+
+
+def _shown(active: ActiveProfile, name: str | None, configured: state.Configured) -> ShownBucket:
+    try:
+        found = resolve_in(active, name, configured.storage)
+    except ConfigError as error:
+        return ShownBucket(name or "", problem=str(error))
+    settings = tuple(
+        ShownSetting(key, getattr(found.settings, key), origin)
+        for key, origin in found.origins.items()
+    )
+    return ShownBucket(name or "", found.adapter.name, found.settings.url, settings)

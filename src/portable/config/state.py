@@ -1,0 +1,36 @@
+"""What code has asked for: `configure` for the process, `profile` for a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The arguments of the last `configure`; replaced as a whole, so readers need no lock."""
+
+    profile: str | None = None
+    file: Path | None = None
+    storage: str | Mapping[str, object] | None = None
+
+
+_configured = Configured()
+
+in_block: ContextVar[str | None] = ContextVar("portable.profile", default=None)
+
+
+def configured() -> Configured:
+    """Return what holds for the process now."""
+    return _configured
+
+
+def replace(wanted: Configured) -> None:
+    """Let *wanted* hold from now on."""
+    global _configured
+    _configured = wanted

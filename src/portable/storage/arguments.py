@@ -1,0 +1,109 @@
+"""Arguments of a bucket's calls, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from portable.errors import InvalidArgument, InvalidType, Unsupported
+from portable.storage import content_types
+from portable.storage.keys import check_key
+from portable.storage.metadata import check_metadata
+from portable.storage.uploads import WriteRequest
+
+if TYPE_CHECKING:
+    from portable.storage.connection import Connection
+
+Seconds = float | timedelta
+
+
+def write_request(
+    connection: Connection,
+    key: str,
+    *,
+    content_type: str | None,
+    metadata: Mapping[str, str] | None,
+    if_absent: bool,
+    if_match: str | None,
+    storage_class: str | None,
+) -> WriteRequest:
+    """A write that the server can carry out as it is asked for."""
+    check_key(key, connection.prefix)
+    able = connection.capabilities
+    if if_absent and if_match is not None:
+        raise InvalidArgument("'if_absent' and 'if_match' exclude each other")
+    if if_match is not None and (not isinstance(if_match, str) or not if_match):
+        raise InvalidArgument("'if_match' is a revision: info.revision of a stat, put or list")
+    if (if_absent and not able.put_if_absent) or (if_match and not able.put_if_match):
+        raise Unsupported(
+            f"this server doesn't enforce {'if_absent' if if_absent else 'if_match'}, so "
+            f"portable won't pretend it does; nothing was sent. Use a server that does, or "
+            f"give each writer keys of its own"
+        )
+    if storage_class is not None and not able.storage_classes:
+        raise Unsupported(
+            f"the provider {connection.provider!r} has no storage classes; leave it out"
+        )
+    _check_content_type(content_type)
+    return WriteRequest(
+        content_type=content_type or content_types.guess(key),
+        metadata=check_metadata(metadata),
+        if_absent=if_absent,
+        if_match=if_match,
+        storage_class=storage_class,
+    )
+
+
+def lifetime(connection: Connection, expires: Seconds) -> timedelta:
+    """How long a signed request is to live."""
+    longest = connection.capabilities.sign_max
+    if longest is None:
+        raise Unsupported(
+            f"the provider {connection.provider!r} has no signed requests: no server answers "
+            f"them. Read and write through portable here, or use a cloud's bucket"
+        )
+    life = duration(expires, "expires")
+    if not timedelta(seconds=1) <= life <= longest:
+        raise InvalidArgument(
+            f"expires is {life.total_seconds():g} s; it can be from 1 s to "
+            f"{longest.total_seconds():g} s here"
+        )
+    return life
+
+
+def batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Keys, so many at a time."""
+    if isinstance(keys, str):
+        raise InvalidType("delete_many takes many keys; for one, use delete")
+    batch: list[str] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _check_content_type(content_type: object) -> None:
+    if content_type is None:
+        return
+    if not isinstance(content_type, str):
+        raise InvalidType(f"content_type is a str, not {type(content_type).__name__}")
+    if not content_type or not content_type.isascii() or not content_type.isprintable():
+        raise InvalidArgument(
+            f"the content type {content_type!r} isn't printable ASCII such as 'image/png'"
+        )
+
+
+def duration(seconds: Seconds, name: str) -> timedelta:
+    """Seconds as a `timedelta`."""
+    if isinstance(seconds, timedelta):
+        return seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise InvalidType(f"{name} is seconds or a timedelta, not {type(seconds).__name__}")
+    try:
+        return timedelta(seconds=seconds)
+    except (OverflowError, ValueError) as error:
+        raise InvalidArgument(f"{name} is {seconds!r} seconds, which is no duration") from error

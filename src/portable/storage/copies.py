@@ -1,0 +1,56 @@
+"""Copying: on the server where it can reach both ends, else streamed and verified."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from portable.errors import IntegrityError, InvalidArgument
+from portable.storage.bodies import opened
+from portable.storage.content_types import DEFAULT
+from portable.storage.metadata import check_metadata, unstamped
+from portable.storage.reads import expected_crc32, iterate
+from portable.storage.uploads import WriteRequest, store
+
+if TYPE_CHECKING:
+    from portable.storage.connection import Connection
+    from portable.storage.driver import StoredObject
+
+
+def copy(
+    origin: Connection, source: str, target_home: Connection, target: str
+) -> tuple[StoredObject, StoredObject]:
+    """Copy the full key *source* to the full key *target*; content type and metadata go along.
+
+    Returns:
+        The source as it was copied, and the target.
+    """
+    found = origin.call(lambda: origin.driver.stat(source))
+    if origin.settings.url == target_home.settings.url and source == target:
+        return found, found
+    stored = target_home.call(lambda: target_home.driver.copy(found, target, origin=origin.driver))
+    return found, stored or _stream(origin, found, target_home, target)
+
+
+def _stream(
+    origin: Connection, found: StoredObject, target_home: Connection, target: str
+) -> StoredObject:
+    user, _ = unstamped(found.metadata or {}, ascii_only=origin.capabilities.metadata_ascii)
+    request = WriteRequest(content_type=found.content_type or DEFAULT, metadata=_portable(user))
+    with closing(iterate(origin, found.key, found)) as chunks, opened(chunks) as read_once:
+        source = replace(read_once, size=found.size, digest=lambda: expected_crc32(found))
+        stored = store(target_home, target, source, request)
+    if stored.size != found.size:
+        raise IntegrityError(f"{stored.size} bytes arrived of {found.size}")
+    return stored
+
+
+def _portable(metadata: dict[str, str]) -> dict[str, str]:
+    try:
+        return check_metadata(metadata)
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            f"the source's metadata, written by another tool, can't be kept everywhere: "
+            f"{error.message}"
+        ) from error

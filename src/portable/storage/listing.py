@@ -1,0 +1,78 @@
+"""Listing: page after page, lazily, in the order of the keys' UTF-8 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from portable.storage.types import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portable.storage.connection import Connection
+    from portable.storage.driver import Page, StoredObject
+    from portable.storage.types import ObjectInfo
+
+PAGE_KEYS = 1000
+
+
+def pages(
+    connection: Connection,
+    prefix: str,
+    *,
+    delimiter: bool = False,
+    start_after: str = "",
+    limit: int | None = None,
+) -> Iterator[Page]:
+    """The pages of a listing below the full prefix *prefix*."""
+    driver, token, left = connection.driver, None, limit
+    while left is None or left > 0:
+        size = PAGE_KEYS if left is None else min(left, PAGE_KEYS)
+        page = connection.call(
+            lambda token=token, size=size: driver.list(  # type: ignore[misc]
+                prefix, delimiter=delimiter, start_after=start_after, token=token, limit=size
+            )
+        )
+        yield page
+        if (token := page.token) is None:
+            return
+        if left is not None:
+            left -= len(page.objects) + len(page.prefixes)
+
+
+def objects(
+    connection: Connection,
+    prefix: str,
+    *,
+    start_after: str | None,
+    limit: int | None,
+    as_info: Callable[[StoredObject], ObjectInfo],
+) -> Iterator[ObjectInfo]:
+    """Every object below *prefix*, at most *limit*."""
+    home = connection.prefix
+    after = home + start_after if start_after else ""
+    given = 0
+    if limit == 0:
+        return
+    # One more where the first may be a folder marker that another tool left for the prefix itself.
+    asked = limit + 1 if limit is not None and home and not prefix else limit
+    for page in pages(connection, home + prefix, start_after=after, limit=asked):
+        for stored in page.objects:
+            if stored.key != home:
+                yield as_info(stored)
+                given += 1
+                if given == limit:
+                    return
+
+
+def one_level(
+    connection: Connection, prefix: str, *, as_info: Callable[[StoredObject], ObjectInfo]
+) -> Listing:
+    """What is directly below *prefix*."""
+    home = connection.prefix
+    level = Listing([], [])
+    for page in pages(connection, home + prefix, delimiter=True):
+        level.objects.extend(as_info(stored) for stored in page.objects if stored.key != home)
+        level.prefixes.extend(found.removeprefix(home) for found in page.prefixes)
+    return level

@@ -1,0 +1,409 @@
+"""Reading: every byte counted, pinned to one revision, verified where it is a whole object."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from itertools import count, pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+from portable.errors import (
+    IntegrityError,
+    InvalidType,
+    ObjectChanged,
+    PortableError,
+    PreconditionFailed,
+    Unavailable,
+)
+from portable.storage.checksums import combine
+from portable.storage.metadata import read_stamp
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from portable.retry import Deadline
+    from portable.storage.connection import Connection
+    from portable.storage.driver import OpenRead, StoredObject
+
+PART_BYTES = 8 * 1024**2
+PARALLEL_BYTES = 2 * PART_BYTES
+READ_BYTES = 256 * 1024  # what stays in a processor's cache on its way through
+SAMPLE_BYTES = 4 * 1024**2
+FAST_BYTES_PER_SECOND = 300 * 1024**2
+GAP_BYTES = 64 * 1024
+REREADS = 3
+
+T = TypeVar("T")
+Range = tuple[int | None, int | None]
+Sink = Callable[[int, bytes], None]
+
+
+class ObjectStream:
+    """The bytes of an object from *start* to *end*, in order.
+
+    A connection that breaks or ends early is replaced by one that goes on at the next byte of
+    the same revision.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        key: str,
+        *,
+        start: int = 0,
+        end: int | None = None,
+        if_match: str | None = None,
+        pinned: bool = False,
+    ) -> None:
+        """Open it.
+
+        Args:
+            key: A full key.
+            pinned: *if_match* is what an earlier part of the same read saw.
+        """
+        self._connection = connection
+        self._key = key
+        self._deadline: Deadline = connection.live.retry.start()
+        self._failures = 0
+        self._if_match = if_match
+        self._pinned = pinned
+        self._body = self._open(start, end)
+        self.info: StoredObject = self._body.info
+        self.start, self.end = clamp((start, end), self.info.size)
+        self.position = self.start
+        self._if_match, self._pinned = self.info.revision, True
+        self._deadline = connection.live.retry.start(size=self.end - self.start)
+
+    def read(self, size: int = READ_BYTES) -> bytes:
+        """Return some bytes, at most *size*; ``b""`` at the end and not before."""
+        while self.position < self.end:
+            wanted = min(size, self.end - self.position)
+            try:
+                data = self._body.read(wanted)
+                if not data:
+                    raise Unavailable(
+                        f"the body ended {self.end - self.position} bytes early",
+                    )
+            except PortableError as error:
+                self._resume(error)
+                continue
+            if self._deadline.left() < 0:
+                self.close()
+                raise self._deadline.exceeded()
+            self._failures = 0
+            self.position += len(data)
+            return data
+        self.close()
+        return b""
+
+    def stop_at(self, end: int) -> None:
+        """Read no further than *end*; the rest of the answer is dropped."""
+        self.end = min(self.end, end)
+
+    def drain(self, sink: Sink) -> int:
+        """Give *sink* all that is left, with each piece's offset, and return its CRC-32."""
+        crc32 = 0
+        while data := self.read():
+            sink(self.position - len(data), data)
+            crc32 = zlib.crc32(data, crc32)
+        return crc32
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._body.close()
+
+    def _resume(self, error: PortableError) -> None:
+        self._body.close()
+        self._failures += 1
+        self._connection.live.retry.pause(error, self._failures, self._deadline)
+        self._body = self._open(self.position, self.end)
+
+    def _open(self, start: int, end: int | None) -> OpenRead:
+        driver = self._connection.driver
+        try:
+            body = self._connection.call(
+                lambda: driver.read(self._key, start=start, end=end, if_match=self._if_match),
+                deadline=self._deadline,
+            )
+        except PreconditionFailed as error:
+            if self._pinned:
+                raise self._changed() from error
+            raise
+        if self._pinned and body.info.revision != self._if_match:
+            body.close()
+            raise self._changed()
+        return body
+
+    @staticmethod
+    def _changed() -> ObjectChanged:
+        return ObjectChanged(
+            "the object was replaced while it was being read; read it again from its start"
+        )
+
+
+def clamp(wanted: Range, size: int) -> tuple[int, int]:
+    """A range as Python slices it: cut to the object, negative ends counted from its end."""
+    start, end, _ = slice(*wanted).indices(size)
+    return start, max(start, end)
+
+
+def check_range(wanted: object) -> Range:
+    """Return *wanted* when it is a range."""
+    if (
+        not isinstance(wanted, Sequence)
+        or len(wanted) != 2
+        or not all(edge is None or type(edge) is int for edge in wanted)
+    ):
+        raise InvalidType(
+            f"a range is a pair (start, end) of int or None, half-open; not {wanted!r}"
+        )
+    return wanted[0], wanted[1]
+
+
+def get(connection: Connection, key: str, wanted: Range | None, if_match: str | None) -> bytes:
+    """An object's bytes, or a range of them."""
+    if wanted is not None:
+        return _get_range(connection, key, wanted, if_match)
+
+    def whole() -> bytes:
+        buffer = _Buffer()
+        fetch_whole(connection, key, lambda info: buffer.prepare(info.size), buffer.write, if_match)
+        return buffer.take()
+
+    return reread(whole)
+
+
+def reread(read: Callable[[], T]) -> T:
+    """Return what *read* returns; read again, a few times, when it isn't what was written."""
+    for attempt in count(1):
+        try:
+            return read()
+        except IntegrityError:  # a bit that flipped on the way may not flip again
+            if attempt == REREADS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def fetch_whole(
+    connection: Connection,
+    key: str,
+    prepare: Callable[[StoredObject], None],
+    sink: Sink,
+    if_match: str | None = None,
+) -> StoredObject:
+    """Give *sink* every byte of an object, from several threads where it is large, and verify it.
+
+    Args:
+        prepare: Called once, before the first byte.
+        sink: Called with an offset and the bytes there; each byte comes once.
+
+    Raises:
+        IntegrityError: what was read isn't what was written. *sink* has had it all.
+    """
+    stream = ObjectStream(connection, key, if_match=if_match)
+    try:
+        info = stream.info
+        prepare(info)
+        if info.size > PARALLEL_BYTES:
+            crc32 = _drain_large(connection, key, stream, sink)
+        else:
+            crc32 = stream.drain(sink)
+    finally:
+        stream.close()
+    verify(info, crc32)
+    return info
+
+
+def expected_crc32(info: StoredObject) -> int | None:
+    """The CRC-32 that the writer left, wherever it rides."""
+    if info.crc32 is not None:
+        return info.crc32
+    stamp = read_stamp(info.metadata or {})
+    return stamp.crc32 if stamp else None
+
+
+def verify(info: StoredObject, crc32: int) -> None:
+    """Raise `IntegrityError` when *crc32* isn't what *info* promises."""
+    expected = expected_crc32(info)
+    if expected is not None and expected != crc32:
+        raise IntegrityError(
+            f"{info.size} bytes were read and their CRC-32 is {crc32:08x}, not {expected:08x}: "
+            f"they were changed on the way or where they are stored"
+        )
+
+
+def get_ranges(connection: Connection, key: str, ranges: Sequence[Range]) -> list[bytes]:
+    """Several ranges of one revision; near ones share a request, far ones run side by side."""
+    if not ranges:
+        return []
+    info = connection.call(lambda: connection.driver.stat(key))
+    spans = [clamp(wanted, info.size) for wanted in ranges]
+    merged = _merge([span for span in spans if span[0] < span[1]])
+    pieces: dict[tuple[int, int], memoryview] = {}
+
+    def fetch(span: tuple[int, int]) -> None:
+        pieces[span] = memoryview(read_span(connection, key, span, info.revision))
+
+    _run_all(connection, [partial(fetch, span) for span in merged])
+    found = []
+    for start, end in spans:
+        home = next((span for span in merged if span[0] <= start < end <= span[1]), None)
+        found.append(bytes(pieces[home][start - home[0] : end - home[0]]) if home else b"")
+    return found
+
+
+def read_span(connection: Connection, key: str, span: tuple[int, int], revision: str) -> bytes:
+    """The bytes of one span of one revision."""
+    stream = ObjectStream(
+        connection, key, start=span[0], end=span[1], if_match=revision, pinned=True
+    )
+    return _join(stream)
+
+
+def _get_range(connection: Connection, key: str, wanted: Range, if_match: str | None) -> bytes:
+    start, end = wanted[0] or 0, wanted[1]
+    if start >= 0 and (end is None or end >= 0):
+        if end is not None and end <= start:  # no such bytes: ask only whether there is an object
+            info = connection.call(lambda: connection.driver.stat(key))
+            check_revision(info, if_match)
+            return b""
+        return _join(ObjectStream(connection, key, start=start, end=end, if_match=if_match))
+    if start < 0 and end is None:
+        return _join(ObjectStream(connection, key, start=start, if_match=if_match))
+    info = connection.call(lambda: connection.driver.stat(key))
+    check_revision(info, if_match)
+    span = clamp(wanted, info.size)
+    return read_span(connection, key, span, info.revision) if span[0] < span[1] else b""
+
+
+def check_revision(info: StoredObject, if_match: str | None) -> None:
+    """Raise when *info* isn't the revision asked for."""
+    if if_match is not None and info.revision != if_match:
+        raise PreconditionFailed("the object is another revision than 'if_match' names")
+
+
+def _join(stream: ObjectStream) -> bytes:
+    buffer = _Buffer()
+    buffer.prepare(stream.end - stream.start)
+    try:
+        stream.drain(lambda offset, data: buffer.write(offset - stream.start, data))
+    finally:
+        stream.close()
+    return buffer.take()
+
+
+def _drain_large(connection: Connection, key: str, stream: ObjectStream, sink: Sink) -> int:
+    """Read on from the open answer while it is fast; else read what is left side by side.
+
+    One connection is all a near server needs; from a far one it brings a fraction of the line.
+    """
+    clock = connection.surroundings.clock
+    crc32, sampled, since = 0, 0, clock()
+    while data := stream.read():
+        sink(stream.position - len(data), data)
+        crc32 = zlib.crc32(data, crc32)
+        if stream.position - sampled >= SAMPLE_BYTES:
+            if stream.position - sampled < (clock() - since) * FAST_BYTES_PER_SECOND:
+                left = stream.end - stream.position
+                return combine(crc32, _drain_parallel(connection, key, stream, sink), left)
+            sampled, since = stream.position, clock()
+    return crc32
+
+
+def _drain_parallel(connection: Connection, key: str, stream: ObjectStream, sink: Sink) -> int:
+    """Read the next part from the open answer and the others side by side."""
+    edges = [*range(stream.position, stream.end, PART_BYTES), stream.end]
+    crcs: dict[int, int] = {}
+
+    def fetch(start: int, end: int) -> None:
+        part = ObjectStream(
+            connection, key, start=start, end=end, if_match=stream.info.revision, pinned=True
+        )
+        try:
+            crcs[start] = part.drain(sink)
+        finally:
+            part.close()
+
+    def go_on(start: int, end: int) -> None:
+        stream.stop_at(end)
+        crcs[start] = stream.drain(sink)
+
+    spans = list(pairwise(edges))
+    others = [partial(fetch, *span) for span in spans[1:]]
+    _run_all(connection, [partial(go_on, *spans[0]), *others] if spans else [])
+    whole = 0
+    for start, end in spans:
+        whole = combine(whole, crcs[start], end - start)
+    return whole
+
+
+def _run_all(connection: Connection, tasks: Sequence[Callable[[], None]]) -> None:
+    """Run tasks in the connection's threads; at the first failure drop those not begun."""
+    if len(tasks) == 1:
+        return tasks[0]()
+    from concurrent.futures import FIRST_EXCEPTION, wait
+
+    futures: list[Future[None]] = [connection.live.pool.submit(task) for task in tasks]
+    try:
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+    return None
+
+
+def _merge(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1] + GAP_BYTES:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+class _Buffer:
+    """Bytes that are filled in place and handed out without a copy."""
+
+    def __init__(self) -> None:
+        self._whole: bytes | None = None
+        self._file: io.BytesIO | None = None
+        self._view: memoryview | None = None
+
+    def prepare(self, size: int) -> None:
+        if size > READ_BYTES:
+            self._file = io.BytesIO()
+            self._file.seek(size - 1)
+            self._file.write(b"\0")
+            self._view = self._file.getbuffer()
+
+    def write(self, offset: int, data: bytes) -> None:
+        if self._view is not None:
+            self._view[offset : offset + len(data)] = data
+        else:
+            self._whole = data if self._whole is None else self._whole + data
+
+    def take(self) -> bytes:
+        if self._file is None or self._view is None:
+            return self._whole or b""
+        self._view.release()
+        return self._file.getvalue()  # shares the buffer: nothing is copied
+
+
+def iterate(connection: Connection, key: str, info: StoredObject) -> Generator[bytes, None, None]:
+    """A whole object's bytes in order and in bounded memory, verified when the last is given."""
+    stream = ObjectStream(connection, key, if_match=info.revision, pinned=True)
+    crc32 = 0
+    try:
+        while data := stream.read():
+            crc32 = zlib.crc32(data, crc32)
+            if stream.position == stream.end:
+                verify(info, crc32)
+            yield data
+    finally:
+        stream.close()

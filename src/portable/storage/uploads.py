@@ -1,0 +1,308 @@
+"""Writing: one request for what fits into it, a multipart upload for the rest.
+
+Nothing is visible before the last request, which carries the conditions. Every part is held in
+memory until the server has it, so it can be sent again from its own first byte. A write whose
+answer was lost is recognised by its write id.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from portable.errors import (
+    AlreadyExists,
+    IntegrityError,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    PortableError,
+    PreconditionFailed,
+)
+from portable.storage.bodies import Piece, Source
+from portable.storage.checksums import combine
+from portable.storage.driver import Part, StoredObject, UploadedPart, WriteOptions
+from portable.storage.metadata import STAMP, Stamp, new_write_id, read_stamp, stamped
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from portable.storage.connection import Connection
+
+PART_BYTES = 8 * 1024**2
+PARTS_A_SIZE = 1000
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRequest:
+    """A write as the user asked for it, checked."""
+
+    content_type: str
+    metadata: dict[str, str]
+    if_absent: bool = False
+    if_match: str | None = None
+    storage_class: str | None = None
+
+    @property
+    def conditional(self) -> bool:
+        """Carrying it out twice isn't the same as once."""
+        return self.if_absent or self.if_match is not None
+
+    def options(self, connection: Connection, stamp: Stamp) -> WriteOptions:
+        """What the driver is told."""
+        return WriteOptions(
+            content_type=self.content_type,
+            metadata=stamped(
+                self.metadata, stamp, ascii_only=connection.capabilities.metadata_ascii
+            ),
+            if_absent=self.if_absent,
+            if_match=self.if_match,
+            storage_class=self.storage_class,
+        )
+
+
+def store(
+    connection: Connection,
+    key: str,
+    source: Source,
+    request: WriteRequest,
+    progress: Progress | None = None,
+) -> StoredObject:
+    """Store all that *source* gives at the full key *key*."""
+    upload = Upload(connection, key, request, size=source.size, progress=progress)
+    try:
+        if upload.wants_digest:
+            upload.crc32 = source.digest()
+        while True:
+            piece = source.read(upload.next_part_bytes)
+            if len(piece) < upload.next_part_bytes:
+                source.check()
+                return upload.finish(piece)
+            upload.send(piece)
+    except BaseException:
+        upload.abort()
+        raise
+
+
+class Upload:
+    """An object being written part by part. One thread feeds it.
+
+    Attributes:
+        crc32: Of the whole content, where it is known before the first part is sent.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        key: str,
+        request: WriteRequest,
+        *,
+        size: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._connection = connection
+        self._key = key
+        self._request = request
+        self._size = size
+        self._progress = progress
+        self.crc32: int | None = None
+        self._write_id = new_write_id()
+        self._id: str | None = None
+        self._first_part = _part_bytes(connection, size)
+        self._offset = 0
+        self._sent = 0
+        self._number = 0
+        self._held: Piece | None = None
+        self._pending: set[Future[UploadedPart]] = set()
+        self._parts: list[UploadedPart] = []
+
+    @property
+    def next_part_bytes(self) -> int:
+        """How long the next part has to be; only the last may be shorter.
+
+        Parts of unknown many double in size every thousand, so that ten thousand hold 8 TiB.
+        """
+        doubled = self._first_part << (self._number // PARTS_A_SIZE)
+        return min(doubled, self._connection.capabilities.part_max)
+
+    @property
+    def wants_digest(self) -> bool:
+        """The digest rides in the metadata, which is sent before the parts."""
+        in_metadata = self._connection.capabilities.checksum == "metadata"
+        return in_metadata and self._size is not None and self._size > self._first_part
+
+    def send(self, piece: Piece) -> None:
+        """Take a full part; it is sent while the caller makes the next one.
+
+        The first is held back until there is a second: an object of one part is one request.
+        """
+        if self._held is not None:
+            self._send_held()
+        self._held = piece
+        self._number += 1
+        if self._number > self._connection.capabilities.parts_max:
+            raise InvalidArgument(
+                f"the object is larger than {self._connection.capabilities.parts_max} parts "
+                f"hold; give put a file whose size is known, so that larger parts can be chosen"
+            )
+
+    def finish(self, last: Piece) -> StoredObject:
+        """Publish everything sent and *last*, and return what is stored."""
+        if self._held is None:
+            return self._put(last)
+        if len(last):
+            self.send(last)
+        if self._id is None:
+            return self._put(self._held)
+        self._send_held()
+        while self._pending:
+            self._collect()
+        return self._commit()
+
+    def abort(self) -> None:
+        """Drop what was sent. An abort that fails leaves parts for `abort_stale_uploads`."""
+        if self._pending:
+            self._drop_pending()
+        if self._id is not None:
+            try:
+                self._connection.call(
+                    lambda: self._connection.driver.abort(self._key, str(self._id))
+                )
+            except PortableError as error:
+                self._note_leftover(error)
+            self._id = None
+
+    def _put(self, body: Piece) -> StoredObject:
+        crc32 = zlib.crc32(body)
+        in_metadata = self._connection.capabilities.checksum == "metadata"
+        stamp = Stamp(self._write_id, crc32 if in_metadata else None)
+        write = self._request.options(self._connection, stamp)
+        driver = self._connection.driver
+        self._report(len(body))  # what a callback raises must come before the object does
+        stored = self._connection.call(
+            lambda: driver.put(self._key, body, crc32, write),
+            settle=self._settle if self._request.conditional else None,
+            deadline=self._connection.live.retry.start(size=len(body)),
+        )
+        return _completed(stored, write, crc32)
+
+    def _send_held(self) -> None:
+        body, self._held = self._held, None
+        if body is None:
+            return
+        if self._id is None:
+            write = self._request.options(self._connection, Stamp(self._write_id, self.crc32))
+            self._id = self._connection.call(
+                lambda: self._connection.driver.begin(self._key, write)
+            )
+        while len(self._pending) >= self._connection.settings.concurrency:
+            self._collect()
+        # The piece after this one may be held already, so its number isn't `self._number`.
+        number = len(self._parts) + len(self._pending) + 1
+        pool = self._connection.live.pool
+        self._pending.add(pool.submit(self._send_part, self._id, number, self._offset, body))
+        self._offset += len(body)
+
+    def _send_part(self, upload: str, number: int, offset: int, body: Piece) -> UploadedPart:
+        part = Part(number, offset, body, zlib.crc32(body))
+        driver = self._connection.driver
+        return self._connection.call(
+            lambda: driver.upload_part(self._key, upload, part),
+            deadline=self._connection.live.retry.start(size=len(body)),
+        )
+
+    def _drop_pending(self) -> None:
+        from concurrent.futures import wait
+
+        for future in self._pending:
+            future.cancel()
+        wait(self._pending)
+
+    def _collect(self) -> None:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        done, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            part = future.result()
+            self._parts.append(part)
+            self._report(part.size)
+
+    def _commit(self) -> StoredObject:
+        parts = sorted(self._parts, key=lambda part: part.number)
+        crc32 = 0
+        for part in parts:
+            crc32 = combine(crc32, part.crc32, part.size)
+        if self._size not in (None, self._offset) or self.crc32 not in (None, crc32):
+            raise IntegrityError(
+                f"the source changed while it was read: it had {self._size} bytes and gave "
+                f"{self._offset}; nothing was published"
+            )
+        write = self._request.options(self._connection, Stamp(self._write_id, self.crc32))
+        driver, upload = self._connection.driver, str(self._id)
+        stored = self._connection.call(
+            lambda: driver.commit(self._key, upload, parts, crc32, write), settle=self._settle
+        )
+        self._id = None
+        kept = self.crc32 is not None or self._connection.capabilities.checksum == "native"
+        return _completed(stored, write, crc32 if kept else None)
+
+    def _settle(self, final: PortableError) -> StoredObject:
+        """Tell what a write that may have been carried out has done."""
+        try:
+            found = self._connection.call(lambda: self._connection.driver.stat(self._key))
+        except NotFound:
+            found = None
+        except PortableError as error:
+            raise self._unknown("and the object can't be read back") from error
+        stamp = read_stamp(found.metadata or {}) if found else None
+        if found is not None and stamp is not None and stamp.write_id == self._write_id:
+            return found
+        if isinstance(final, AlreadyExists):
+            raise final  # true whatever became of ours: another's object is there
+        if isinstance(final, PreconditionFailed):
+            raise self._unknown("and the object is neither ours nor the revision we replaced")
+        if isinstance(final, NotFound) or self._request.conditional:
+            raise self._unknown("and the object there now isn't ours") from final
+        raise final
+
+    def _unknown(self, why: str) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            f"the answer to the write was lost {why}, so it may or may not have been carried out "
+            f"before another write. Read the object and decide; our write would carry the "
+            f"metadata entry {STAMP!r} with id {self._write_id}",
+            ambiguous=True,
+        )
+
+    def _note_leftover(self, error: PortableError) -> None:
+        from logging import getLogger
+
+        getLogger("portable.storage").warning(
+            "the parts of an unfinished upload of %s remain until abort_stale_uploads(): %s",
+            self._connection.resource(self._key.removeprefix(self._connection.prefix)),
+            error,
+        )
+
+    def _report(self, size: int) -> None:
+        self._sent += size
+        if self._progress is not None:
+            self._progress(self._sent, self._size)
+
+
+def _completed(stored: StoredObject, write: WriteOptions, crc32: int | None) -> StoredObject:
+    """An answer to a write tells little; the rest is known here."""
+    return replace(stored, content_type=write.content_type, metadata=write.metadata, crc32=crc32)
+
+
+def _part_bytes(connection: Connection, size: int | None) -> int:
+    able = connection.capabilities
+    if size is not None and size > able.part_max * able.parts_max:
+        raise InvalidArgument(
+            f"{size} bytes are more than one object can hold here: "
+            f"{able.parts_max} parts of {able.part_max} bytes"
+        )
+    needed = -(-(size or 0) // able.parts_max)
+    return min(max(PART_BYTES, able.part_min, needed), able.part_max, able.put_max)
