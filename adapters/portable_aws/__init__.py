@@ -1,0 +1,48 @@
+"""Amazon S3 and every server that speaks its protocol.
+
+URLs: ``s3://bucket/prefix?region=eu-west-1`` and, for MinIO, Ceph, SeaweedFS and others,
+``s3://bucket/prefix?endpoint=https://minio.example.com``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portable.adapter import Adapter, Scheme, StorageService
+from portable_aws.settings import S3Settings
+
+if TYPE_CHECKING:
+    from portable.storage.driver import StorageDriver
+
+
+def _connect_storage(settings: S3Settings) -> StorageDriver:
+    from portable_aws.storage import S3Storage  # imports boto3
+
+    return S3Storage(settings)
+
+
+ADAPTER = Adapter(
+    name="aws",
+    extra="aws",
+    storage=StorageService(
+        settings=S3Settings,
+        schemes=(Scheme(name="s3", host="bucket", path="prefix"),),
+        connect=_connect_storage,
+    ),
+    credentials=(
+        "AWS credentials come from boto3's own chain: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+        "in the environment, the files in ~/.aws, or the machine's role"
+    ),
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+    permissions={
+        "put": "s3:PutObject",
+        "get": "s3:GetObject",
+        "stat": "s3:GetObject",
+        "list": "s3:ListBucket",
+        "delete": "s3:DeleteObject",
+        "multipart": "s3:PutObject",
+        "abort": "s3:AbortMultipartUpload",
+        "copy": "s3:GetObject and s3:PutObject",
+        "sign": "s3:GetObject",
+    },
+)

@@ -1,0 +1,223 @@
+"""botocore's errors as `portable.errors`: one table, one translator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any
+
+from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as TransportError
+
+from portable.errors import (
+    BucketNotFound,
+    ClockSkew,
+    ConfigError,
+    CredentialsExpired,
+    EndpointRefused,
+    IntegrityError,
+    InvalidArgument,
+    InvalidKey,
+    NotFound,
+    PermissionDenied,
+    PortableError,
+    PreconditionFailed,
+    QuotaExceeded,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+
+
+class RangeOutside(InvalidArgument):
+    """The range lies past the object's end; the driver reads it as empty."""
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+BY_CODE: Mapping[str, type[PortableError]] = {
+    "AccessDenied": PermissionDenied,
+    "AccountProblem": PermissionDenied,
+    "AllAccessDisabled": PermissionDenied,
+    "AuthorizationHeaderMalformed": ConfigError,  # the region in the signature is another
+    "BadDigest": IntegrityError,
+    "ConditionalRequestConflict": Unavailable,  # two writes at once: "retry the upload"
+    "EntityTooLarge": InvalidArgument,
+    "EntityTooSmall": InvalidArgument,
+    "ExpiredToken": CredentialsExpired,
+    "ExpiredTokenException": CredentialsExpired,
+    "IllegalLocationConstraintException": ConfigError,
+    "IncompleteBody": IntegrityError,
+    "InternalError": Unavailable,
+    "InvalidAccessKeyId": Unauthenticated,
+    "InvalidBucketName": ConfigError,
+    "InvalidDigest": IntegrityError,
+    "InvalidObjectState": Unsupported,  # archived: it must be restored first
+    "InvalidRange": RangeOutside,
+    "InvalidRegion": ConfigError,
+    "InvalidSecurity": Unauthenticated,
+    "InvalidStorageClass": InvalidArgument,
+    "InvalidToken": Unauthenticated,
+    "KMS.DisabledException": PermissionDenied,
+    "KMS.NotFoundException": ConfigError,
+    "KeyTooLongError": InvalidKey,
+    "MalformedXML": InvalidArgument,
+    "MetadataTooLarge": InvalidArgument,
+    "MethodNotAllowed": Unsupported,
+    "NoSuchBucket": BucketNotFound,
+    "NoSuchKey": NotFound,
+    "NoSuchUpload": NotFound,
+    "NoSuchVersion": NotFound,
+    "NotImplemented": Unsupported,
+    "NotSignedUp": PermissionDenied,
+    "OperationAborted": Unavailable,
+    "PermanentRedirect": ConfigError,
+    "PreconditionFailed": PreconditionFailed,
+    "QuotaExceeded": QuotaExceeded,
+    "RequestTimeTooSkewed": ClockSkew,
+    "RequestTimeout": Unavailable,
+    "ServiceUnavailable": Unavailable,
+    "SignatureDoesNotMatch": Unauthenticated,
+    "SlowDown": Throttled,
+    "Throttling": Throttled,
+    "ThrottlingException": Throttled,
+    "TooManyBuckets": QuotaExceeded,
+    "TooManyRequests": Throttled,
+    "XAmzContentSHA256Mismatch": IntegrityError,
+}
+BY_STATUS: Mapping[int, type[PortableError]] = {
+    401: Unauthenticated,
+    403: PermissionDenied,
+    404: NotFound,
+    405: Unsupported,
+    408: Unavailable,
+    409: Unavailable,
+    412: PreconditionFailed,
+    413: InvalidArgument,
+    416: RangeOutside,
+    429: Throttled,
+    501: Unsupported,
+    507: QuotaExceeded,
+}
+# What the server says it didn't carry out, though it may later.
+NOT_CARRIED_OUT = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+    }
+)
+# What arrived wasn't what was sent, so sending it again may do.
+SPOILED = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
+
+NOT_SENT = (sdk.EndpointConnectionError, sdk.ConnectTimeoutError, sdk.ProxyConnectionError)
+BROKEN = (
+    sdk.HTTPClientError,
+    sdk.IncompleteReadError,
+    ResponseParserError,
+    TransportError,
+    HTTPException,
+    OSError,
+)
+NO_CREDENTIALS = (
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.CredentialRetrievalError,
+    sdk.TokenRetrievalError,
+    sdk.SSOError,
+    sdk.UnauthorizedSSOTokenError,
+)
+
+HINTS: Mapping[type[PortableError], str] = {
+    BucketNotFound: "make it first: portable never makes a bucket on the way",
+    CredentialsExpired: "get new ones, or use a role or profile that boto3 can refresh",
+    PermissionDenied: (
+        "allow it to these credentials; without s3:ListBucket, S3 also answers so for an object "
+        "that doesn't exist"
+    ),
+    Unauthenticated: "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile",
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn whatever boto3 raises inside the block into a `PortableError`."""
+    try:
+        yield
+    except sdk.ClientError as error:
+        raise from_answer(error) from error
+    except NO_CREDENTIALS as error:
+        raise Unauthenticated(f"{error}; {HINTS[Unauthenticated]}") from error
+    except sdk.SSLError as error:
+        raise Unavailable(
+            f"no trusted TLS connection: {error}. For a private certificate authority set "
+            f"'ca_bundle'",
+            retryable=False,
+        ) from error
+    except NOT_SENT as error:
+        raise Unavailable(f"{error}; nothing was sent") from error
+    except BROKEN as error:
+        raise Unavailable(f"the connection broke: {_words(error)}", ambiguous=True) from error
+    except RecursionError as error:  # botocore answers a redirect to an unknown host so
+        raise EndpointRefused("the server redirects to another host; not followed") from error
+    except (sdk.BotoCoreError, ValueError) as error:
+        raise ConfigError(f"boto3 can't make this request: {_words(error)}") from error
+
+
+def from_answer(error: sdk.ClientError) -> PortableError:
+    """The error that an answer of the server means."""
+    answer: dict[str, Any] = dict(error.response)
+    about = answer.get("Error", {})
+    code = str(about.get("Code", ""))
+    meta = answer.get("ResponseMetadata", {})
+    status = int(meta.get("HTTPStatusCode", 0))
+    headers = meta.get("HTTPHeaders", {})
+    if code not in BY_CODE and 300 <= status < 400:
+        return EndpointRefused(f"the server answers {status}, a redirect; it isn't followed")
+    kind = BY_CODE.get(code) or BY_STATUS.get(status) or _by_class(status)
+    message = f"{about.get('Message') or 'no reason given'} ({code or status})"
+    if code == "AuthorizationHeaderMalformed" and (region := about.get("Region")):
+        message += f"; set region = {region!r}"
+    if kind is ClockSkew:
+        message += f"; this clock is {_skew(headers):+.0f} s off: set it"
+    elif kind in HINTS:
+        message += f"; {HINTS[kind]}"
+    carried_out = status >= 500 and code not in NOT_CARRIED_OUT and kind is not Throttled
+    return kind(
+        message,
+        retryable=True if code in SPOILED else None,
+        ambiguous=carried_out or (status == 200 and kind is Unavailable),
+        retry_after=_retry_after(headers),
+    )
+
+
+def _by_class(status: int) -> type[PortableError]:
+    return Unavailable if status >= 500 else PortableError
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("retry-after", "")
+    return float(value) if re.fullmatch(r"\d{1,6}", value) else None
+
+
+def _skew(headers: Mapping[str, str]) -> float:
+    try:
+        theirs = parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return float("nan")
+    return (datetime.now(UTC) - theirs).total_seconds()
+
+
+def _words(error: Exception) -> str:
+    """The error's kind and text, without the query of a URL: it may hold a signature."""
+    return re.sub(r"\?\S+", "?…", f"{type(error).__name__}: {error}")

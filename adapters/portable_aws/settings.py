@@ -1,0 +1,78 @@
+"""What can be configured. Credentials come from boto3's own chain."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from portable.adapter import StorageSettings
+from portable.endpoints import check_endpoint
+from portable.errors import EndpointRefused
+
+_BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}|arn:[^\s]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Settings(StorageSettings):
+    """One bucket.
+
+    Attributes:
+        bucket: Its name, or the ARN of an access point.
+        region: From boto3's own chain unless given.
+        endpoint: An S3-compatible server's URL; https, or http on loopback.
+        allow_http: Take an `endpoint` that isn't encrypted, beyond loopback; only from code.
+        aws_profile: A named profile of the AWS files.
+        addressing: The bucket in the URL's path or in the host's name; ``"auto"``: the path for
+            an `endpoint`, the host for AWS.
+        checksums: ``"when_required"`` for servers that refuse S3's newer checksums: Content-MD5
+            guards what is sent, and the digest is kept in the metadata.
+        conditional_writes: False for a server that ignores If-Match and If-None-Match, so that
+            conditions are refused here; `portable doctor` finds out.
+        encryption: Server-side encryption asked for with every write.
+        kms_key: The key's ARN, id or alias for ``"aws:kms"``; the account's own unless given.
+        connect_timeout: Seconds.
+        read_timeout: Seconds without a byte.
+        ca_bundle: A file of certificate authorities instead of the usual ones.
+    """
+
+    bucket: str
+    region: str | None = None
+    endpoint: str | None = None
+    allow_http: bool = False
+    aws_profile: str | None = None
+    addressing: Literal["auto", "path", "virtual"] = "auto"
+    checksums: Literal["when_supported", "when_required"] = "when_supported"
+    conditional_writes: bool = True
+    encryption: Literal["AES256", "aws:kms"] | None = None
+    kms_key: str | None = None
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    ca_bundle: str | None = None
+
+    paths: ClassVar[frozenset[str]] = frozenset({"ca_bundle"})
+    code_only: ClassVar[frozenset[str]] = frozenset({"allow_http"})
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.endpoint or f"s3.{self.region}"
+
+    def problems(self) -> list[str]:
+        found = StorageSettings.problems(self)
+        if not _BUCKET.fullmatch(self.bucket):
+            found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
+        if self.endpoint is not None:
+            try:
+                check_endpoint(self.endpoint, allow_http=self.allow_http)
+            except EndpointRefused as error:
+                found.append(f"'endpoint': {error.message}")
+        if self.kms_key is not None and self.encryption != "aws:kms":
+            found.append("'kms_key' needs encryption = \"aws:kms\"")
+        for name in ("connect_timeout", "read_timeout"):
+            if getattr(self, name) <= 0:
+                found.append(f"'{name}' must be above 0 seconds")
+        return found
