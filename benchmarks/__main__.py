@@ -1,0 +1,32 @@
+"""Run everything, or what is named: `python -m benchmarks [s3] [local] [memory] [--rounds 7]`."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import local, memory, s3
+from benchmarks.timing import as_table, machine
+
+
+def main() -> None:
+    """Print Markdown tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("what", nargs="*", default=["s3", "local", "memory"])
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(machine("portable-cloud", "boto3", "s3fs", "aiobotocore"))
+    print(f"Medians of {options.rounds} rounds in which the peers take turns.\n")
+    if "s3" in options.what:
+        print(
+            as_table("S3: one SeaweedFS on loopback", s3.run(options.rounds), "portable", "boto3")
+        )
+    if "local" in options.what:
+        rows = local.run(options.rounds)
+        print(as_table("Local files, durable", rows, "portable", "plain + fsync"))
+        print(as_table("Local files, not durable", rows, "portable fast", "plain"))
+    if "memory" in options.what:
+        print(memory.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Real S3 servers on this machine, started for tests: no account, no network once installed.
+
+    with moto_server() as server:
+        make_bucket(server, "photos")
+        client(server).put_object(Bucket="photos", Key="a", Body=b"...")
+
+Each server is a child process on a free port of 127.0.0.1 that runs from a virtual environment
+of its own, made by uv the first time and kept under `$PORTABLE_TEST_CACHE` (default: the user's
+cache folder). What a server stores is gone when it stops, and it stops whatever happens to the
+process that started it.
+"""
+
+from portable.testing.servers._environments import cache_folder
+from portable.testing.servers._ministack import ministack
+from portable.testing.servers._moto import moto_server
+from portable.testing.servers._seaweedfs import seaweedfs
+from portable.testing.servers._server import (
+    S3Server,
+    ServerUnavailable,
+    client,
+    make_bucket,
+    servers_required,
+    skip_or_fail,
+)
+
+__all__ = [
+    "S3Server",
+    "ServerUnavailable",
+    "cache_folder",
+    "client",
+    "make_bucket",
+    "ministack",
+    "moto_server",
+    "seaweedfs",
+    "servers_required",
+    "skip_or_fail",
+]

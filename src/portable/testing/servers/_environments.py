@@ -1,0 +1,107 @@
+"""A virtual environment for each server, made once and kept.
+
+Servers pin libraries that the project under test must not be held to (moto and ministack each
+bring a botocore), so none is installed beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from portable.testing.servers._server import ServerUnavailable
+
+INSTALL_TIMEOUT_SECONDS = 300
+COMPLETE = "complete"  # written last: a folder without it was left by an install that was killed
+
+
+def cache_folder() -> Path:
+    """Where the environments are kept; safe to delete while no server runs."""
+    chosen = os.environ.get("PORTABLE_TEST_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("portable") / "servers"
+
+
+def environment(name: str, requirements: Sequence[str]) -> Path:
+    """Return the folder of programs of an environment that has *requirements*, made if need be.
+
+    Processes that ask at the same time wait for the one that makes it.
+
+    Raises:
+        ServerUnavailable: there is no uv, or it failed; the text has its words.
+    """
+    wanted = "\n".join([*sorted(requirements), sys.version, sys.base_prefix])
+    digest = hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    try:
+        folder = cache_folder().absolute() / f"{name}-{digest}"
+        if not _is_complete(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(folder.with_name(f"{folder.name}.lock")):
+                if not _is_complete(folder):
+                    _make(folder, requirements)
+    except OSError as error:
+        raise ServerUnavailable(f"{name}: {error}") from error
+    return folder / "bin"
+
+
+def _is_complete(folder: Path) -> bool:
+    # The interpreter is a link, and dangles once the Python that it was made from is gone.
+    return (folder / COMPLETE).exists() and (folder / "bin" / "python").exists()
+
+
+def _make(folder: Path, requirements: Sequence[str]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _uv("venv", "--no-project", "--python", sys.executable, str(folder))
+    _uv("pip", "install", "--python", str(folder / "bin" / "python"), *requirements)
+    (folder / COMPLETE).touch()
+
+
+def _uv(*arguments: str) -> None:
+    command = [*_find_uv(), "--quiet", *arguments]
+    try:
+        subprocess.run(
+            command,
+            cwd=cache_folder(),  # so that the settings of no project apply
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_TIMEOUT_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        raise ServerUnavailable(
+            f"`uv {' '.join(arguments)}` failed: {error.stderr.strip()[-2000:]}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise ServerUnavailable(
+            f"`uv {' '.join(arguments)}` took more than {INSTALL_TIMEOUT_SECONDS} s"
+        ) from error
+
+
+def _find_uv() -> list[str]:
+    from importlib.util import find_spec
+
+    if find_spec("uv"):
+        return [sys.executable, "-m", "uv"]
+    if on_path := shutil.which("uv"):
+        return [on_path]
+    raise ServerUnavailable(
+        "uv is needed to install servers: pip install 'portable-cloud[testing]'"
+    )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError as error:
+        raise ServerUnavailable("the servers need Linux or macOS") from error
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,103 @@
+"""What a started server is, and how to talk to it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+TIMEOUT_SECONDS = 20
+
+
+class ServerUnavailable(RuntimeError):
+    """A stand-in server can't be installed or started here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A running S3 server.
+
+    Attributes:
+        name: ``"moto"``, ``"ministack"`` or ``"seaweedfs"``.
+        endpoint: ``http://127.0.0.1:PORT``.
+        checks_credentials: Does a wrong key or secret fail? If not, anything is let in.
+    """
+
+    name: str
+    endpoint: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    region: str
+    checks_credentials: bool
+
+    @property
+    def port(self) -> int:
+        return int(self.endpoint.rpartition(":")[2])
+
+
+def client(server: S3Server, **config: Any) -> S3Client:
+    """Return a boto3 client of *server* that addresses buckets by path and sends each call once.
+
+    *config* is for `botocore.config.Config` and wins over that.
+    """
+    import boto3
+    from botocore.config import Config
+
+    settings: dict[str, Any] = {
+        "s3": {"addressing_style": "path"},
+        "retries": {"total_max_attempts": 1},
+        "connect_timeout": TIMEOUT_SECONDS,
+        "read_timeout": TIMEOUT_SECONDS,
+    }
+    # boto3's default session is shared by all threads and isn't safe to make clients with.
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+        config=Config(**(settings | config)),
+    )
+
+
+def make_bucket(server: S3Server, name: str) -> None:
+    """Create bucket *name*; one that is there already is fine."""
+    s3 = client(server)
+    already = (s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists)
+    try:
+        with suppress(*already):
+            s3.create_bucket(Bucket=name)
+    finally:
+        s3.close()
+
+
+def servers_required() -> bool:
+    """Is a server that can't be started a failure (CI) and not a reason to skip (a laptop)?"""
+    answer = os.environ.get("PORTABLE_REQUIRE_SERVERS") or os.environ.get("CI") or ""
+    return answer.lower() not in ("", "0", "false", "no")
+
+
+def skip_or_fail(error: ServerUnavailable) -> NoReturn:
+    """End the running test: failed where the servers are required, else skipped."""
+    import pytest
+
+    if servers_required():
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(str(error))
+
+
+def prove_usable(server: S3Server) -> None:
+    """Store an object in a new bucket and remove both; raise what goes wrong."""
+    s3 = client(server)
+    try:
+        bucket = f"portable-start-{server.port}"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="object", Body=b"body")
+        s3.delete_object(Bucket=bucket, Key="object")
+        s3.delete_bucket(Bucket=bucket)
+    finally:
+        s3.close()
