@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -56,7 +55,6 @@ class ActiveBucket(Bucket):
     def __init__(self) -> None:
         self._buckets: dict[tuple[str, StorageSettings], Bucket] = {}
         self._resolved: dict[str | None, _Resolved] = {}
-        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Callable[[], Bucket], tuple[()]]:
         return _active_bucket, ()
@@ -76,10 +74,8 @@ class ActiveBucket(Bucket):
 
         resolved = resolve_storage(None)
         key = (resolved.adapter.name, resolved.settings)
-        with self._lock:
-            if key not in self._buckets:
-                self._buckets[key] = bucket_from(resolved.adapter, resolved.settings)
-            return self._buckets[key]._connection
+        bucket = bucket_from(resolved.adapter, resolved.settings)
+        return self._buckets.setdefault(key, bucket)._connection
 
 
 def _active_bucket() -> Bucket:

@@ -30,13 +30,15 @@ _lock = threading.Lock()
 _budgets: dict[str, Budget] = {}
 
 
-def _new_lock() -> None:
-    global _lock  # another thread of the parent may have held the old one
+def _begin_anew() -> None:
+    """In a forked child: another thread of the parent may have held these locks."""
+    global _lock
     _lock = threading.Lock()
+    _budgets.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock)
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Live:
