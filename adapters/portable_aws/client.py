@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 
 from portable.endpoints import check_endpoint
+from portable_aws.answers import guard
 from portable_aws.errors import translated
 from portable_aws.settings import S3Settings
 
@@ -36,6 +37,7 @@ def make_client(settings: S3Settings) -> S3Client:
             config=_config(settings),
         )
     check_endpoint(client.meta.endpoint_url, allow_http=settings.allow_http)
+    guard(client, seconds=settings.deadline)
     return client
 
 

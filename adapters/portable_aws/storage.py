@@ -29,6 +29,7 @@ from portable.storage.driver import (
     WriteOptions,
 )
 from portable.storage.types import SignedRequest
+from portable_aws.answers import Answer
 from portable_aws.body import S3Read, sendable
 from portable_aws.client import make_client
 from portable_aws.errors import RangeOutside, translated
@@ -72,6 +73,7 @@ class S3Storage:
     def __init__(self, settings: S3Settings) -> None:
         self._client = make_client(settings)
         self._bucket = settings.bucket
+        self._aws_profile = settings.aws_profile
         self._native_checksums = settings.checksums == "when_supported"
         self._bucket_seen = False
         self._encryption = encryption(settings)
@@ -175,9 +177,9 @@ class S3Storage:
             answer = self._send("copy_object", Key=target, **place, **checksum, **self._encryption)
         except PreconditionFailed as error:
             raise ObjectChanged("the source was replaced while it was copied") from error
-        result = answer["CopyObjectResult"]
+        result = Answer(answer["CopyObjectResult"])
         return replace(
-            written(target, source.size, {**answer, **result}),
+            written(target, source.size, Answer(answer | result)),
             last_modified=result["LastModified"].astimezone(UTC),
             content_type=source.content_type,
             metadata=source.metadata,
@@ -269,11 +271,11 @@ class S3Storage:
     def close(self) -> None:
         self._client.close()
 
-    def _send(self, operation: str, **asked: Any) -> dict[str, Any]:
+    def _send(self, operation: str, **asked: Any) -> Answer:
         with translated():
             answer = getattr(self._client, operation)(Bucket=self._bucket, **asked)
         self._bucket_seen = True
-        return cast("dict[str, Any]", answer)
+        return Answer(answer)
 
     def _explain(self, key: str, error: PortableError) -> None:
         """A HEAD's answer has no body: let a GET tell a missing bucket or a wrong secret."""
@@ -340,4 +342,8 @@ class S3Storage:
             )
 
     def _same_server(self, other: S3Storage) -> bool:
-        return self._client.meta.endpoint_url == other._client.meta.endpoint_url
+        """One server, and one identity: the target's must be allowed to read the source."""
+        return (self._client.meta.endpoint_url, self._aws_profile) == (
+            other._client.meta.endpoint_url,
+            other._aws_profile,
+        )

@@ -27,10 +27,16 @@ def copy(
         The source as it was copied, and the target.
     """
     found = origin.call(lambda: origin.driver.stat(source))
-    if origin.settings.url == target_home.settings.url and source == target:
+    if _place(origin) == _place(target_home) and source == target:
         return found, found
     stored = target_home.call(lambda: target_home.driver.copy(found, target, origin=origin.driver))
     return found, stored or _stream(origin, found, target_home, target)
+
+
+def _place(connection: Connection) -> tuple[str, str, str]:
+    """Two servers may each have a bucket of the same name, and so of the same URL."""
+    settings = connection.settings
+    return connection.provider, settings.endpoint_id, settings.url
 
 
 def _stream(

@@ -1,0 +1,104 @@
+"""Answers made sure of.
+
+botocore compares no answer's length with what its head says, takes an empty body for an empty
+result, waits for a body as long as a byte comes now and then, and asks a server that redirects
+for the bucket's region again and again.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import IncompleteReadError, ReadTimeoutError
+
+from portable.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BLOCK_BYTES = 64 * 1024
+# What an answer with a body is, by operation.
+ROOTS: Mapping[str, str] = {
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "CopyObject": "CopyObjectResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "DeleteObjects": "DeleteResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListObjectsV2": "ListBucketResult",
+    "UploadPartCopy": "CopyPartResult",
+}
+
+
+class Answer(dict[str, Any]):
+    """A parsed answer, of which S3's have all that is looked up here."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Unavailable(
+            f"the answer lacks {name!r}: it isn't S3's, or not all of it", ambiguous=True
+        )
+
+
+def guard(client: S3Client, *, seconds: float) -> None:
+    """Have *client* take whole answers only, each within *seconds*."""
+    events = client.meta.events
+    for operation in ROOTS:
+        events.register(f"before-parse.s3.{operation}", _check_root)
+    events.register("before-call.s3.HeadBucket", _ask_once)
+    endpoint: Any = client._endpoint  # type: ignore[attr-defined]
+    endpoint.http_session = _Session(endpoint.http_session, seconds)
+
+
+def _check_root(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    root = ROOTS[operation_model.name].encode()
+    body = response_dict["body"]
+    if response_dict["status_code"] < 300 and not re.search(rb"<(\w+:)?%b[\s/>]" % root, body):
+        raise Unavailable(
+            f"the answer has no {root.decode()}: it isn't S3's, or not all of it", ambiguous=True
+        )
+
+
+def _ask_once(params: dict[str, Any], **_: Any) -> None:
+    """Keep the search for a bucket's region from searching for itself."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
+
+
+class _Session:
+    """botocore's HTTP session; bodies that aren't streamed are read here."""
+
+    def __init__(self, session: Any, seconds: float) -> None:
+        self._session = session
+        self._seconds = seconds
+
+    def send(self, request: Any) -> AWSResponse:
+        is_streamed, request.stream_output = request.stream_output, True
+        answer = self._session.send(request)
+        if is_streamed and answer.status_code < 300:
+            return answer  # type: ignore[no-any-return]
+        whole = _Whole(answer.url, answer.status_code, answer.headers, answer.raw)
+        whole.read(self._seconds)
+        return whole
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _Whole(AWSResponse):
+    """An answer whose body is read, counted, by a deadline."""
+
+    def read(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        body = bytearray()
+        while block := self.raw.read1(BLOCK_BYTES):
+            body += block
+            if time.monotonic() > until:
+                self.raw.close()
+                raise ReadTimeoutError(endpoint_url=self.url)
+        if self.raw.length_remaining:
+            raise IncompleteReadError(
+                actual_bytes=len(body), expected_bytes=len(body) + self.raw.length_remaining
+            )
+        self._content = bytes(body)

@@ -1,0 +1,1 @@
+"""The local adapter: what is its own, beyond the suite that every driver passes."""
