@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -129,6 +130,15 @@ BROKEN = (
     HTTPException,
     OSError,
 )
+# OpenSSL's words for a server that speaks no TLS, or none that this side takes.
+TLS_REFUSALS = frozenset(
+    {
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "UNSUPPORTED_PROTOCOL",
+        "WRONG_VERSION_NUMBER",
+    }
+)
 NO_CREDENTIALS = (
     sdk.NoCredentialsError,
     sdk.PartialCredentialsError,
@@ -159,8 +169,10 @@ def translated() -> Iterator[None]:
     except NO_CREDENTIALS as error:
         raise Unauthenticated(f"{error}; {HINTS[Unauthenticated]}") from error
     except sdk.SSLError as error:
+        if not _is_refusal(error):
+            raise Unavailable(f"the connection broke: {_words(error)}", ambiguous=True) from error
         raise Unavailable(
-            f"no trusted TLS connection: {error}. For a private certificate authority set "
+            f"no trusted TLS connection: {_words(error)}. For a private certificate authority set "
             f"'ca_bundle'",
             retryable=False,
         ) from error
@@ -172,6 +184,16 @@ def translated() -> Iterator[None]:
         raise EndpointRefused("the server redirects to another host; not followed") from error
     except (sdk.BotoCoreError, ValueError) as error:
         raise ConfigError(f"boto3 can't make this request: {_words(error)}") from error
+
+
+def _is_refusal(error: sdk.SSLError) -> bool:
+    """Did one side refuse the other before anything was sent? Any other end is an accident."""
+    cause: object = error.kwargs.get("error")
+    while isinstance(cause, Exception) and not isinstance(cause, ssl.SSLError):
+        cause = cause.args[0] if cause.args else None
+    return isinstance(cause, ssl.SSLCertVerificationError) or (
+        isinstance(cause, ssl.SSLError) and cause.reason in TLS_REFUSALS
+    )
 
 
 def from_answer(error: sdk.ClientError) -> PortableError:

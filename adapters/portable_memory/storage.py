@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
 import zlib
@@ -50,7 +49,6 @@ class _Store:
 
 
 _stores: dict[str, _Store] = {}
-_made_by = os.getpid()
 
 
 class MemoryRead:
@@ -76,12 +74,6 @@ class MemoryStorage:
     )
 
     def __init__(self, settings: MemorySettings) -> None:
-        if os.getpid() != _made_by:
-            raise Unsupported(
-                "the memory provider's objects are in the process that stored them and this is "
-                "another one; use the local provider where several processes share objects",
-                provider="memory",
-            )
         self._store = _stores.setdefault(settings.name, _Store())
 
     @property

@@ -10,7 +10,7 @@ from itertools import count, pairwise
 
 import pytest
 
-from portable.errors import IntegrityError, ObjectChanged, Unavailable
+from portable.errors import IntegrityError, ObjectChanged, PreconditionFailed, Unavailable
 from portable.retry import Surroundings
 from portable.storage import Bucket
 from portable.storage.driver import OpenRead, StorageDriver, StoredObject, WriteOptions
@@ -91,20 +91,36 @@ def test_a_slow_answer_is_helped_by_others() -> None:
 
 
 def test_parts_of_two_versions_are_never_mixed() -> None:
-    """The object is replaced after the first answer."""
+    """The object is replaced after the first answer: it is read again from the start."""
     bucket, driver = bucket_and_driver(clock_step=0.01)
     bucket.put("large", LARGE)
+    newer = LARGE[::-1]
     answers = count()
 
     def replace_after_first(body: OpenRead) -> OpenRead:
         if next(answers) == 0:
-            driver.inner.put("large", b"new", zlib.crc32(b"new"), _like(body.info))
+            driver.inner.put("large", newer, zlib.crc32(newer), _like(body.info))
         return body
 
     driver.spoil = replace_after_first
+    assert bucket.get("large") == newer
+
+
+def test_an_object_that_is_replaced_all_the_time_is_an_error() -> None:
+    """And a caller who asked for one revision is told that it is gone."""
+    bucket, driver = bucket_and_driver(clock_step=0.01)
+    revision = bucket.put("large", LARGE).revision
+
+    def replace_each_time(body: OpenRead) -> OpenRead:
+        driver.inner.put("large", LARGE, zlib.crc32(LARGE), _like(body.info))
+        return body
+
+    driver.spoil = replace_each_time
     with pytest.raises(ObjectChanged) as caught:
         bucket.get("large")
     assert caught.value.resource.endswith("/large")
+    with pytest.raises(PreconditionFailed):
+        bucket.get("large", if_match=revision)
 
 
 @pytest.mark.parametrize("failure", [None, Unavailable("reset", ambiguous=True)])

@@ -15,19 +15,19 @@ from portable.errors import (
     ObjectChanged,
 )
 from portable.retry import Surroundings
-from portable.storage import content_types, copies, listing, reads
-from portable.storage.arguments import Seconds, batches, duration, lifetime, write_request
+from portable.storage import content_types, copies, listing, opening, reads
+from portable.storage.arguments import Seconds, duration, lifetime, write_request
 from portable.storage.bodies import Body, opened
-from portable.storage.checksums import as_checksum
 from portable.storage.connection import Connection
+from portable.storage.deletes import delete_all
+from portable.storage.descriptions import describe
 from portable.storage.keys import check_key, check_prefix, check_readable
-from portable.storage.metadata import unstamped
-from portable.storage.streams import ObjectReader, ObjectWriter, TextWriter
+from portable.storage.streams import ObjectWriter, TextWriter
 from portable.storage.types import DeleteReport, Listing, ObjectInfo, SignedRequest
-from portable.storage.uploads import Progress, Upload, WriteRequest, store
+from portable.storage.uploads import Progress, store
 
 if TYPE_CHECKING:
-    from portable.storage.driver import Capabilities, StorageDriver, StoredObject
+    from portable.storage.driver import Capabilities, StorageDriver
 
 METHODS = ("GET", "PUT", "HEAD", "DELETE")
 
@@ -164,7 +164,7 @@ class Bucket:
         Raises:
             NotFound: no such object.
             PreconditionFailed: *if_match* isn't its revision.
-            ObjectChanged: it was replaced meanwhile.
+            ObjectChanged: it was replaced while it was read, again and again.
             IntegrityError: the bytes aren't those that were written.
         """
         connection = self._connection
@@ -272,7 +272,7 @@ class Bucket:
             if mode in ("rb", "r", "rt"):
                 if any(value is not None for value in writing):
                     raise InvalidArgument("a reader takes no option but 'if_match'")
-                reader = _reader(connection, key, if_match)
+                reader = opening.reader(connection, key, if_match)
                 if mode == "rb":
                     return cast("BinaryIO", reader)
                 return io.TextIOWrapper(reader, encoding, errors, newline)
@@ -286,7 +286,7 @@ class Bucket:
                     if_match=if_match,
                     storage_class=storage_class,
                 )
-                writer = _writer(connection, key, request)
+                writer = opening.writer(connection, key, request)
                 if mode == "wb":
                     return writer
                 return TextWriter(writer, encoding, errors, newline or "")
@@ -322,6 +322,10 @@ class Bucket:
             prefix: Plain text, not a folder: ``"run"`` also finds ``"runs/7"``.
             start_after: Only keys after this one.
             limit: At most so many.
+
+        Raises:
+            InvalidArgument: *limit* is no number of objects.
+            InvalidType, InvalidKey: *prefix* or *start_after* is no text that a key can be.
         """
         connection = self._connection
         with connection.located("list", prefix):
@@ -337,7 +341,7 @@ class Bucket:
             limit=limit,
             as_info=partial(describe, connection),
         )
-        return _located(connection, "list", prefix, found)
+        return listing.located(connection, "list", prefix, found)
 
     def listdir(self, prefix: str = "") -> Listing:
         """One level: the objects at *prefix* and what continues below, up to the next ``/``.
@@ -370,7 +374,7 @@ class Bucket:
         Returns:
             How many are gone, and what remains with its error: one failure doesn't stop the rest.
         """
-        return _delete_all(self._connection, "delete_many", keys)
+        return delete_all(self._connection, "delete_many", keys)
 
     def delete_prefix(self, prefix: str) -> DeleteReport:
         """Remove every object whose key begins with *prefix*.
@@ -384,7 +388,7 @@ class Bucket:
                     "an empty prefix would remove every object; if that is meant: "
                     "bucket.delete_many(info.key for info in bucket.list())"
                 )
-        return _delete_all(
+        return delete_all(
             self._connection, "delete_prefix", (info.key for info in self.list(prefix))
         )
 
@@ -491,62 +495,3 @@ class Bucket:
                     lambda upload=upload: connection.driver.abort(upload.key, upload.upload)  # type: ignore[misc]
                 )
             return len(stale)
-
-
-def _located(
-    connection: Connection, operation: str, prefix: str, found: Iterator[ObjectInfo]
-) -> Iterator[ObjectInfo]:
-    with connection.located(operation, prefix):
-        yield from found
-
-
-def describe(connection: Connection, stored: StoredObject) -> ObjectInfo:
-    """What a driver says of an object, as users see it."""
-    user: dict[str, str] | None = None
-    if stored.metadata is not None:
-        user, _ = unstamped(stored.metadata, ascii_only=connection.capabilities.metadata_ascii)
-    crc32 = reads.expected_crc32(stored)
-    return ObjectInfo(
-        key=stored.key.removeprefix(connection.prefix),
-        size=stored.size,
-        revision=stored.revision,
-        last_modified=stored.last_modified,
-        content_type=stored.content_type,
-        metadata=user,
-        checksum=None if crc32 is None else as_checksum(crc32),
-        etag=stored.etag,
-        storage_class=stored.storage_class,
-        version=stored.version,
-    )
-
-
-def _reader(connection: Connection, key: str, if_match: str | None) -> io.BufferedReader:
-    full = connection.prefix + check_readable(key)
-    info = connection.call(lambda: connection.driver.stat(full))
-    reads.check_revision(info, if_match)
-    return io.BufferedReader(ObjectReader(connection, full, info), 128 * 1024)
-
-
-def _writer(connection: Connection, key: str, request: WriteRequest) -> ObjectWriter:
-
-    def publish(finish: Callable[[], StoredObject]) -> ObjectInfo:
-        with connection.located("write", key):
-            return describe(connection, finish())
-
-    upload = Upload(connection, connection.prefix + key, request)
-    return ObjectWriter(upload, connection.resource(key), publish)
-
-
-def _delete_all(connection: Connection, operation: str, keys: Iterable[str]) -> DeleteReport:
-    deleted, errors = 0, {}
-    for batch in batches(keys, connection.capabilities.delete_max):
-        with connection.located(operation):
-            full = [connection.prefix + check_readable(key) for key in batch]
-            failed = connection.call(lambda full=full: connection.driver.delete(full))  # type: ignore[misc]
-        deleted += len(batch) - len(failed)
-        for found, error in failed.items():
-            key = found.removeprefix(connection.prefix)
-            errors[key] = error.located(
-                provider=connection.provider, operation=operation, resource=connection.resource(key)
-            )
-    return DeleteReport(deleted, errors)

@@ -10,12 +10,12 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from portable.adapter import StorageSettings
-from portable.errors import PortableError
+from portable.errors import PortableError, Unsupported
 from portable.retry import Budget, Deadline, Retry, Surroundings
 
 if TYPE_CHECKING:
@@ -83,12 +83,13 @@ class Connection:
     prefix: str
     surroundings: Surroundings
     _live: Live | None = None
+    _made_in: int = field(default_factory=os.getpid)
 
     def __getstate__(self) -> tuple[object, ...]:
-        return (self.connect, self.provider, self.settings, self.prefix)
+        return (self.connect, self.provider, self.settings, self.prefix, self._made_in)
 
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        self.connect, self.provider, self.settings, self.prefix = state  # type: ignore[assignment]
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.connect, self.provider, self.settings, self.prefix, self._made_in = state
         self.surroundings = Surroundings()
         self._live = None
 
@@ -120,7 +121,15 @@ class Connection:
                 retry = Retry(
                     self.settings.attempts, self.settings.deadline, budget, self.surroundings
                 )
-                live = self._live = Live(self.connect(), retry, self.settings.concurrency)
+                live = Live(self.connect(), retry, self.settings.concurrency)
+                if not live.capabilities.cross_process and self._made_in != os.getpid():
+                    raise Unsupported(
+                        f"the objects of the provider {self.provider!r} are in the process that "
+                        f"stored them and this is another one; use the local provider where "
+                        f"several processes share objects",
+                        provider=self.provider,
+                    )
+                self._live = live
             return live
 
     def resource(self, key: str = "") -> str:

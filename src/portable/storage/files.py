@@ -19,7 +19,8 @@ from portable.errors import (
     PermissionDenied,
     PortableError,
 )
-from portable.storage.bucket import Bucket, describe
+from portable.storage.bucket import Bucket
+from portable.storage.descriptions import describe
 from portable.storage.keys import check_readable
 from portable.storage.reads import fetch_whole, reread
 
@@ -48,7 +49,7 @@ def download(
         NotFound: no such object, or no such folder.
         InvalidArgument: *path* is a folder, a device or a pipe.
         IntegrityError: the bytes aren't those that were written, read after read.
-        ObjectChanged: the object was replaced meanwhile.
+        ObjectChanged: the object was replaced meanwhile, again and again.
         NoSpace: the disk is full.
     """
     connection = bucket._connection

@@ -76,3 +76,11 @@ def one_level(
         level.objects.extend(as_info(stored) for stored in page.objects if stored.key != home)
         level.prefixes.extend(found.removeprefix(home) for found in page.prefixes)
     return level
+
+
+def located(
+    connection: Connection, operation: str, prefix: str, found: Iterator[ObjectInfo]
+) -> Iterator[ObjectInfo]:
+    """The same, and its errors say where they happened."""
+    with connection.located(operation, prefix):
+        yield from found

@@ -1,0 +1,34 @@
+"""What a driver says of an object, as users see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portable.storage.checksums import as_checksum
+from portable.storage.metadata import unstamped
+from portable.storage.reads import expected_crc32
+from portable.storage.types import ObjectInfo
+
+if TYPE_CHECKING:
+    from portable.storage.connection import Connection
+    from portable.storage.driver import StoredObject
+
+
+def describe(connection: Connection, stored: StoredObject) -> ObjectInfo:
+    """Without the bucket's prefix and portable's own metadata, which is decoded."""
+    user: dict[str, str] | None = None
+    if stored.metadata is not None:
+        user, _ = unstamped(stored.metadata, ascii_only=connection.capabilities.metadata_ascii)
+    crc32 = expected_crc32(stored)
+    return ObjectInfo(
+        key=stored.key.removeprefix(connection.prefix),
+        size=stored.size,
+        revision=stored.revision,
+        last_modified=stored.last_modified,
+        content_type=stored.content_type,
+        metadata=user,
+        checksum=None if crc32 is None else as_checksum(crc32),
+        etag=stored.etag,
+        storage_class=stored.storage_class,
+        version=stored.version,
+    )
