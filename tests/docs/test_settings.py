@@ -1,0 +1,90 @@
+"""The tables of settings and capabilities in the documentation are those of the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from portable.adapter import StorageSettings
+from portable.storage import Capabilities
+from portable_aws.settings import S3Settings
+from portable_aws.storage import S3Storage
+from portable_local.settings import LocalSettings
+from portable_local.storage import LocalStorage
+from portable_memory.settings import MemorySettings
+from portable_memory.storage import MemoryStorage
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, its head left out."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.DOTALL | re.MULTILINE)
+    assert found, f"{page} has no heading {heading!r}"
+    rows = [line for line in found[1].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [
+        ("Settings of every provider", StorageSettings),
+        ("Settings of `aws`", S3Settings),
+        ("Settings of `local`", LocalSettings),
+        ("Settings of `memory`", MemorySettings),
+    ],
+)
+def test_settings_are_documented_with_their_defaults(
+    heading: str, settings: type[StorageSettings]
+) -> None:
+    common = {field.name for field in dataclasses.fields(StorageSettings)}
+    own = [
+        field
+        for field in dataclasses.fields(settings)
+        if settings is StorageSettings or field.name not in common
+    ]
+    written = {name: default for name, default, _ in table("s3-compatible.md", heading)}
+    assert written == {f"`{field.name}`": default_of(field) for field in own}
+
+
+def default_of(field: dataclasses.Field[object]) -> str:
+    """A default as the tables write it: Python, with double quotes."""
+    if field.default is dataclasses.MISSING:
+        return "required"
+    value = field.default
+    written = json.dumps(value) if isinstance(value, str) else repr(value)
+    return f"`{written}`"
+
+
+def test_capabilities_are_documented_as_the_drivers_have_them(tmp_path: Path) -> None:
+    local = LocalStorage(LocalSettings(path=str(tmp_path)))
+    memory = MemoryStorage(MemorySettings(name="documented"))
+    aws = S3Storage(S3Settings(bucket="acme-ml", region="eu-west-1"))
+    try:
+        drivers = [each.capabilities for each in (local, memory, aws)]
+    finally:
+        aws.close()
+        local.close()
+    names = [field.name for field in dataclasses.fields(Capabilities)]
+    assert table("semantics.md", "Capabilities") == [
+        [f"`{name}`", *(str(getattr(able, name)) for able in drivers)] for name in names
+    ]
+
+
+def test_the_policy_is_json() -> None:
+    text = (DOCS / "s3-compatible.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    allowed = {
+        action
+        for statement in json.loads(policy)["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+    explained = {row[0].strip("`") for row in table("s3-compatible.md", "Least privilege") if row}
+    assert allowed == explained
