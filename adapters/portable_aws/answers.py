@@ -33,6 +33,10 @@ ROOTS: Mapping[str, str] = {
 }
 
 
+# And those whose answer has none.
+BARE = ("AbortMultipartUpload", "DeleteObject")
+
+
 class Answer(dict[str, Any]):
     """A parsed answer, of which S3's have all that is looked up here."""
 
@@ -47,6 +51,8 @@ def guard(client: S3Client, *, seconds: float) -> None:
     events = client.meta.events
     for operation in ROOTS:
         events.register(f"before-parse.s3.{operation}", _check_root)
+    for operation in BARE:
+        events.register(f"before-parse.s3.{operation}", _check_bare)
     events.register("before-call.s3.HeadBucket", _ask_once)
     endpoint: Any = client._endpoint  # type: ignore[attr-defined]
     endpoint.http_session = _Session(endpoint.http_session, seconds)
@@ -59,6 +65,11 @@ def _check_root(operation_model: Any, response_dict: dict[str, Any], **_: Any) -
         raise Unavailable(
             f"the answer has no {root.decode()}: it isn't S3's, or not all of it", ambiguous=True
         )
+
+
+def _check_bare(response_dict: dict[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] < 300 and response_dict["body"].strip():
+        raise Unavailable("the answer has a body where S3's has none", ambiguous=True)
 
 
 def _ask_once(params: dict[str, Any], **_: Any) -> None:

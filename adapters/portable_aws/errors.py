@@ -177,7 +177,7 @@ def translated() -> Iterator[None]:
             retryable=False,
         ) from error
     except NOT_SENT as error:
-        raise Unavailable(f"{error}; nothing was sent") from error
+        raise Unavailable(f"{_words(error)}; nothing was sent") from error
     except BROKEN as error:
         raise Unavailable(f"the connection broke: {_words(error)}", ambiguous=True) from error
     except RecursionError as error:  # botocore answers a redirect to an unknown host so

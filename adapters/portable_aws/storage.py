@@ -65,6 +65,8 @@ LIMITS = Capabilities(
 )
 COPY_MAX = 5 * 1024**3  # one CopyObject: the same page
 COPY_PART = 1024**3
+# What a HEAD's status alone can mean; 400 has no class, and an expired token is one.
+BODYLESS = (NotFound, PermissionDenied, PortableError)
 
 
 class S3Storage:
@@ -91,8 +93,9 @@ class S3Storage:
     def stat(self, key: str) -> StoredObject:
         try:
             answer = self._send("head_object", Key=key, ChecksumMode="ENABLED")
-        except (NotFound, PermissionDenied) as error:
-            self._explain(key, error)
+        except PortableError as error:
+            if type(error) in BODYLESS:
+                self._explain(key, error)
             raise
         return from_headers(key, answer, size=answer["ContentLength"])
 
@@ -177,6 +180,7 @@ class S3Storage:
             answer = self._send("copy_object", Key=target, **place, **checksum, **self._encryption)
         except PreconditionFailed as error:
             raise ObjectChanged("the source was replaced while it was copied") from error
+        self._check_encrypted(answer)
         result = Answer(answer["CopyObjectResult"])
         return replace(
             written(target, source.size, Answer(answer | result)),
