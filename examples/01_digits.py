@@ -38,8 +38,8 @@ def train() -> dict[str, float]:
     predicted = model.predict(test_images)
     metrics = {"accuracy": float(accuracy_score(test_digits, predicted)), "tested": len(predicted)}
 
-    with portable.storage.open(f"{RUN}/model.joblib", "wb") as file:
-        joblib.dump(model, file)
+    with portable.storage.open(f"{RUN}/model.joblib", "wb") as target:
+        joblib.dump(model, target)
     portable.storage.put(f"{RUN}/metrics.json", json.dumps(metrics).encode())
     picture = io.BytesIO()
     ConfusionMatrixDisplay.from_predictions(test_digits, predicted, colorbar=False)

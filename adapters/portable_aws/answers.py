@@ -86,7 +86,10 @@ class _Session:
 
     def send(self, request: Any) -> AWSResponse:
         is_streamed, request.stream_output = request.stream_output, True
-        answer = self._session.send(request)
+        try:
+            answer = self._session.send(request)
+        finally:
+            del request  # a traceback that shows locals would show its headers
         if is_streamed and answer.status_code < 300:
             return answer  # type: ignore[no-any-return]
         whole = _Whole(answer.url, answer.status_code, answer.headers, answer.raw)

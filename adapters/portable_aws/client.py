@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from portable.endpoints import check_endpoint
 from portable_aws.answers import guard
+from portable_aws.body import RequestBody
 from portable_aws.errors import translated
 from portable_aws.settings import S3Settings
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 64
 # A signature needs some region; a server behind an endpoint rarely cares which.
 DEFAULT_REGION = "us-east-1"
+_HOST_LABEL = re.compile(r"[a-z0-9-]{3,63}")
 
 
 def make_client(settings: S3Settings) -> S3Client:
@@ -38,13 +41,23 @@ def make_client(settings: S3Settings) -> S3Client:
         )
     check_endpoint(client.meta.endpoint_url, allow_http=settings.allow_http)
     guard(client, seconds=settings.deadline)
+    client.meta.events.register("before-call.s3", _send_small_bodies_at_once)
     return client
+
+
+def _send_small_bodies_at_once(params: dict[str, Any], **_: Any) -> None:
+    """botocore asks before each body, which costs a trip, or a second where nobody answers."""
+    if not isinstance(params.get("body"), RequestBody):
+        params["headers"].pop("Expect", None)
 
 
 def _config(settings: S3Settings) -> Config:
     addressing = settings.addressing
     if addressing == "auto" and settings.endpoint:
         addressing = "path"
+    elif addressing == "auto" and _HOST_LABEL.fullmatch(settings.bucket):
+        # boto3's own "auto" signs URLs for the global host, which redirects and so breaks them.
+        addressing = "virtual"
     return Config(
         signature_version="s3v4",
         retries={"mode": "standard", "total_max_attempts": 1},  # the core retries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from http.client import HTTPException
 from typing import Any
 
 from botocore import exceptions as sdk
-from botocore.parsers import ResponseParserError
+from botocore import parsers
 from urllib3.exceptions import HTTPError as TransportError
 
 from portable.errors import (
@@ -125,7 +126,7 @@ NOT_SENT = (sdk.EndpointConnectionError, sdk.ConnectTimeoutError, sdk.ProxyConne
 BROKEN = (
     sdk.HTTPClientError,
     sdk.IncompleteReadError,
-    ResponseParserError,
+    parsers.ResponseParserError,
     TransportError,
     HTTPException,
     OSError,
@@ -183,6 +184,8 @@ def translated() -> Iterator[None]:
     except RecursionError as error:  # botocore answers a redirect to an unknown host so
         raise EndpointRefused("the server redirects to another host; not followed") from error
     except (sdk.BotoCoreError, ValueError) as error:
+        if _is_from_parser(error):
+            raise Unavailable(f"an answer isn't S3's: {_words(error)}", ambiguous=True) from error
         raise ConfigError(f"boto3 can't make this request: {_words(error)}") from error
 
 
@@ -194,6 +197,12 @@ def _is_refusal(error: sdk.SSLError) -> bool:
     return isinstance(cause, ssl.SSLCertVerificationError) or (
         isinstance(cause, ssl.SSLError) and cause.reason in TLS_REFUSALS
     )
+
+
+def _is_from_parser(error: Exception) -> bool:
+    """Was it an answer's number or date that made no sense?"""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == parsers.__name__ for frame, _ in frames)
 
 
 def from_answer(error: sdk.ClientError) -> PortableError:

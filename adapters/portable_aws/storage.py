@@ -15,7 +15,6 @@ from portable.errors import (
     PermissionDenied,
     PortableError,
     PreconditionFailed,
-    Unavailable,
     Unsupported,
 )
 from portable.storage.driver import (
@@ -46,6 +45,7 @@ from portable_aws.shapes import (
     from_listing,
     of_entry,
     range_header,
+    whole_size,
     written,
 )
 
@@ -100,28 +100,24 @@ class S3Storage:
         return from_headers(key, answer, size=answer["ContentLength"])
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> S3Read:
+        is_whole = start == 0 and end is None
         asked: dict[str, Any] = {"Key": key}
         if if_match is not None:
             asked["IfMatch"] = if_match
-        if start == 0 and end is None:
+        if is_whole:
             asked["ChecksumMode"] = "ENABLED"
-            answer = self._send("get_object", **asked)
-            if "ContentLength" not in answer or "ContentRange" in answer:
-                answer["Body"].close()
-                raise Unavailable("the answer doesn't say how long the object is")
-            info = from_headers(key, answer, size=answer["ContentLength"])
-            return S3Read(info, answer["Body"])
-        asked["Range"] = range_header(start, end)
+        else:
+            asked["Range"] = range_header(start, end)
         try:
             answer = self._send("get_object", **asked)
         except RangeOutside:
             return S3Read(self._stat_revision(key, if_match), None)
         try:
-            size = checked_total(answer, start, end)
+            size = whole_size(answer) if is_whole else checked_total(answer, start, end)
+            return S3Read(from_headers(key, answer, size=size), answer["Body"])
         except PortableError:
             answer["Body"].close()
             raise
-        return S3Read(from_headers(key, answer, size=size), answer["Body"])
 
     def put(
         self, key: str, body: bytes | memoryview, crc32: int, write: WriteOptions
@@ -156,9 +152,11 @@ class S3Storage:
             answer.get("NextContinuationToken") if answer.get("IsTruncated") else None,
         )
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, PortableError]:
+    def delete(
+        self, keys: Sequence[str], *, if_match: str | None = None
+    ) -> Mapping[str, PortableError]:
         if len(keys) == 1:
-            self._send("delete_object", Key=keys[0])
+            self._delete_one(keys[0], if_match)
             return {}
         named = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         answer = self._send("delete_objects", Delete=named)
@@ -336,6 +334,14 @@ class S3Storage:
             self.abort(target, upload)
             raise
         return self.stat(target)
+
+    def _delete_one(self, key: str, if_match: str | None) -> None:
+        condition = {} if if_match is None else {"IfMatch": if_match}
+        try:
+            self._send("delete_object", Key=key, **condition)
+        except NotFound as error:
+            if if_match is None or type(error) is not NotFound:  # S3's words for "gone already"
+                raise
 
     def _check_encrypted(self, answer: Mapping[str, Any]) -> None:
         wanted = self._encryption.get("ServerSideEncryption")

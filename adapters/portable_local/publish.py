@@ -65,7 +65,7 @@ class Publisher:
                 raise self._below_object(key) from error
         raise _busy()
 
-    def remove(self, keys: Sequence[str]) -> None:
+    def remove(self, keys: Sequence[str], if_match: str | None = None) -> None:
         """Remove objects that are in one folder; missing ones are removed already."""
         folders = path_of(keys[0])[:-1]
         try:
@@ -73,7 +73,7 @@ class Publisher:
                 for key in keys:
                     path = path_of(key)
                     with locked(self._root, path):
-                        self._take_away(key, path[-1], folder)
+                        self._take_away(key, path[-1], folder, if_match)
                 self._settle(folder)
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -120,7 +120,7 @@ class Publisher:
         staged.publish_over(folder, name)
         return self._staging.discard(current.status.st_ino, retired)
 
-    def _take_away(self, key: str, name: str, folder: int) -> None:
+    def _take_away(self, key: str, name: str, folder: int, if_match: str | None) -> None:
         try:
             current = self._objects.find_in(folder, name)
         except FileNotFoundError:
@@ -128,6 +128,10 @@ class Publisher:
         with current:
             if self._objects.is_other(current, key):
                 return
+            if if_match is not None and if_match != current.revision:
+                raise PreconditionFailed(
+                    f"the object is revision {current.revision!r}, not {if_match!r}"
+                )
             if current.recorded and current.written_as:
                 self._staging.discard(current.status.st_ino, self._staging.take(folder, name))
             else:

@@ -122,8 +122,14 @@ class LocalStorage:
             taken = walk.take(limit)
         return Page(taken.objects, taken.prefixes, self._keep(walk, taken.last, taken.more))
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, PortableError]:
+    def delete(
+        self, keys: Sequence[str], *, if_match: str | None = None
+    ) -> Mapping[str, PortableError]:
         """Remove the objects, and folders that are empty then."""
+        if if_match is not None:
+            with translated():
+                self._publisher.remove(keys, if_match)
+            return {}
         folders: dict[tuple[str, ...], list[str]] = {}
         for key in keys:
             folders.setdefault(path_of(key)[:-1], []).append(key)

@@ -116,9 +116,14 @@ class MemoryStorage:
                     prefixes.append(name)
             return Page(objects, prefixes, None)
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, PortableError]:
+    def delete(
+        self, keys: Sequence[str], *, if_match: str | None = None
+    ) -> Mapping[str, PortableError]:
         with self._store.lock:
             for key in keys:
+                there = self._store.objects.get(key)
+                if there and if_match is not None and there[0].revision != if_match:
+                    raise PreconditionFailed("the object is another revision")
                 self._store.objects.pop(key, None)
         return {}
 

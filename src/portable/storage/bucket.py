@@ -12,7 +12,6 @@ from portable.adapter import StorageSettings
 from portable.errors import (
     InvalidArgument,
     NotFound,
-    ObjectChanged,
 )
 from portable.retry import Surroundings
 from portable.storage import content_types, copies, listing, opening, reads
@@ -427,13 +426,7 @@ class Bucket:
             check_key(target, home)
             found, stored = copies.copy(connection, full, connection, home + target)
             if source != target:
-                latest = connection.call(lambda: connection.driver.stat(full))
-                if latest.revision != found.revision:
-                    raise ObjectChanged(
-                        f"the source was replaced while it was copied to {target!r}; both are kept"
-                    )
-                for error in connection.call(lambda: connection.driver.delete([full])).values():
-                    raise error
+                copies.remove_source(connection, found, target)
         return describe(connection, stored)
 
     def sign(

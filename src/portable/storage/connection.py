@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a driver may be made around another one
 _budgets: dict[str, Budget] = {}
 
 
 def _begin_anew() -> None:
     """In a forked child: another thread of the parent may have held these locks."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _budgets.clear()
 
 

@@ -6,11 +6,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from portable.errors import IntegrityError, InvalidArgument
+from portable.errors import (
+    IntegrityError,
+    InvalidArgument,
+    NotFound,
+    ObjectChanged,
+    PreconditionFailed,
+)
 from portable.storage.bodies import opened
 from portable.storage.content_types import DEFAULT
 from portable.storage.metadata import check_metadata, unstamped
-from portable.storage.reads import expected_crc32, iterate
+from portable.storage.reads import check_revision, expected_crc32, iterate
 from portable.storage.uploads import WriteRequest, store
 
 if TYPE_CHECKING:
@@ -37,6 +43,38 @@ def _place(connection: Connection) -> tuple[str, str, str]:
     """Two servers may each have a bucket of the same name, and so of the same URL."""
     settings = connection.settings
     return connection.provider, settings.endpoint_id, settings.url
+
+
+def remove_source(connection: Connection, found: StoredObject, target: str) -> None:
+    """Remove what was copied, and not what another may have put in its place meanwhile.
+
+    Where the server can't decide that, the source is looked at once more just before.
+
+    Raises:
+        ObjectChanged: the source is another revision now; it is kept.
+    """
+    driver, able = connection.driver, connection.capabilities
+    condition = found.revision if able.put_if_match else None
+    try:
+        if condition is None:
+            check_revision(connection.call(lambda: driver.stat(found.key)), found.revision)
+        errors = connection.call(lambda: driver.delete([found.key], if_match=condition))
+    except PreconditionFailed as error:
+        if not _exists(connection, found.key):
+            return  # gone already: some servers call that a failed condition, too
+        raise ObjectChanged(
+            f"the source was replaced while it was copied to {target!r}; both are kept"
+        ) from error
+    for failure in errors.values():
+        raise failure
+
+
+def _exists(connection: Connection, key: str) -> bool:
+    try:
+        connection.call(lambda: connection.driver.stat(key))
+    except NotFound:
+        return False
+    return True
 
 
 def _stream(

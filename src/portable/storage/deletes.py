@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 def delete_all(connection: Connection, operation: str, keys: Iterable[str]) -> DeleteReport:
     """Remove *keys*; what fails is reported and doesn't stop the rest."""
     deleted, errors = 0, {}
-    for batch in batches(keys, connection.capabilities.delete_max):
-        with connection.located(operation):
+    with connection.located(operation):
+        for batch in batches(keys, connection.capabilities.delete_max):
             full = [connection.prefix + check_readable(key) for key in batch]
             failed = connection.call(lambda full=full: connection.driver.delete(full))  # type: ignore[misc]
-        deleted += len(batch) - len(failed)
-        for found, error in failed.items():
-            key = found.removeprefix(connection.prefix)
-            errors[key] = error.located(
-                provider=connection.provider, operation=operation, resource=connection.resource(key)
-            )
+            deleted += len(batch) - len(failed)
+            for found, error in failed.items():
+                key = found.removeprefix(connection.prefix)
+                errors[key] = error.located(
+                    provider=connection.provider,
+                    operation=operation,
+                    resource=connection.resource(key),
+                )
     return DeleteReport(deleted, errors)

@@ -219,11 +219,19 @@ class StorageDriver(Protocol):
         exclusive, and empty for none; *token* continues an earlier page of the same listing.
         """
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, PortableError]:
+    def delete(
+        self, keys: Sequence[str], *, if_match: str | None = None
+    ) -> Mapping[str, PortableError]:
         """Remove up to `capabilities.delete_max` keys; a missing one is removed already.
+
+        *if_match* comes with one key only, and only where `capabilities.put_if_match`: then it is
+        removed if it is still that revision, decided by the server.
 
         Returns:
             The keys that remain, each with its error. A single key's error may be raised.
+
+        Raises:
+            PreconditionFailed: the object is another revision than *if_match*.
         """
 
     def copy(

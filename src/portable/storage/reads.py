@@ -116,17 +116,28 @@ class ObjectStream:
 
     def _resume(self, error: PortableError) -> None:
         self._body.close()
-        self._failures += 1
-        self._connection.live.retry.pause(error, self._failures, self._deadline)
+        self._pause(error)
         self._body = self._open(self.position, self.end)
 
+    def _pause(self, error: PortableError) -> None:
+        # Requests that fail and answers that break off count together, until a byte comes.
+        self._failures += 1
+        self._connection.live.retry.pause(error, self._failures, self._deadline)
+
     def _open(self, start: int, end: int | None) -> OpenRead:
+        while True:
+            try:
+                body = self._open_once(start, end)
+            except PortableError as error:
+                self._pause(error)
+            else:
+                self._connection.live.retry.budget.refund()
+                return body
+
+    def _open_once(self, start: int, end: int | None) -> OpenRead:
         driver = self._connection.driver
         try:
-            body = self._connection.call(
-                lambda: driver.read(self._key, start=start, end=end, if_match=self._if_match),
-                deadline=self._deadline,
-            )
+            body = driver.read(self._key, start=start, end=end, if_match=self._if_match)
         except PreconditionFailed as error:
             if self._pinned:
                 raise self._changed() from error

@@ -1,0 +1,1 @@
+"""Credentials that are looked for wherever they don't belong."""

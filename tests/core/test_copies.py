@@ -1,0 +1,40 @@
+"""Copying and moving while others write."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from portable.errors import ObjectChanged, PortableError
+from portable.storage import Bucket
+from portable.storage.driver import WriteOptions
+from portable.testing.drivers import DriverAround
+from portable_memory.settings import MemorySettings
+from portable_memory.storage import MemoryStorage
+
+
+class WrittenBeforeDelete(DriverAround):
+    """Another writer stores something new at the last moment before a delete."""
+
+    def delete(
+        self, keys: Sequence[str], *, if_match: str | None = None
+    ) -> Mapping[str, PortableError]:
+        write = WriteOptions(content_type="text/plain", metadata={})
+        self.inner.put(keys[0], b"newer", zlib.crc32(b"newer"), write)
+        return self.inner.delete(keys, if_match=if_match)
+
+
+def test_a_move_never_removes_what_it_did_not_copy() -> None:
+    """Even when the source is replaced between the copy and the delete."""
+    settings = MemorySettings(name=uuid.uuid4().hex)
+    bucket = Bucket(
+        lambda: WrittenBeforeDelete(MemoryStorage(settings)), settings, provider="memory"
+    )
+    bucket.put("source", b"older")
+    with pytest.raises(ObjectChanged, match="both are kept") as caught:
+        bucket.move("source", "target")
+    assert caught.value.operation == "move"
+    assert (bucket.get("source"), bucket.get("target")) == (b"newer", b"older")

@@ -1,0 +1,171 @@
+"""Run one cell and judge what came of it."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from portable.errors import PortableError
+from portable.retry import SLOWEST_BYTES_PER_SECOND
+from portable.testing.faults import Fault
+
+from .catalogue import SWAP, Cell
+from .scenes import Operation, Scene
+from .stage import ATTEMPTS, DEADLINE, Stage, kind_of
+
+Verdict = Literal["recovered", "clear error", "silent", "hung", "wrong type", "not hit"]
+SLACK_SECONDS = 4.0
+LIMIT_SECONDS = 60.0
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one cell.
+
+    Attributes:
+        most: How often the request that was sent most often was sent.
+    """
+
+    cell: Cell
+    verdict: Verdict
+    detail: str
+    seconds: float
+    requests: int
+    most: int
+    error: str = ""
+
+
+class Call:
+    """An operation in a thread of its own, so that one that hangs can be left behind."""
+
+    def __init__(self, operation: Operation, scene: Scene) -> None:
+        self.value: Any = None
+        self.error: Exception | None = None
+        self.stack = ""
+        self._operation = operation
+        self._scene = scene
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        try:
+            self.value = self._operation.run(self._scene)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
+            self.error = error
+
+    def finishes(self, within: float) -> bool:
+        """Run it; False when it is still running after *within* seconds."""
+        self._thread.start()
+        self._thread.join(within)
+        if not self._thread.is_alive():
+            return True
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        self.stack = "".join(traceback.format_stack(frame)[-8:]) if frame else ""
+        return False
+
+
+def run(stage: Stage, operation: Operation, cell: Cell, *, stranger: str = "") -> Outcome:
+    """Carry *operation* out with *cell*'s fault in its way.
+
+    Args:
+        stranger: The address of another host, for redirects.
+    """
+    prefix = f"cells/{next(_numbers)}/"
+    changed = dict(operation.settings)
+    if cell.row.startswith("stall"):
+        changed["read_timeout"] = 0.4 if not operation.is_large else 0.7
+    with ExitStack() as stack:
+        bucket = stack.enter_context(stage.bucket(operation.when(), **changed))
+        scene = Scene(stage, bucket, prefix, faulty=cell.mode == "ever")
+        operation.prepare(scene)
+        stage.proxy.clear()
+        rule = stage.proxy.add(_fault(cell, operation, scene, stranger)) if cell.kind else None
+        call = Call(operation, scene)
+        started = time.monotonic()
+        allowed = DEADLINE * operation.steps + operation.size / SLOWEST_BYTES_PER_SECOND
+        finished = call.finishes(min(allowed, LIMIT_SECONDS) + SLACK_SECONDS)
+        seconds = time.monotonic() - started
+        requests = stage.proxy.requests
+        counts = Counter((r.method, r.target, r.header("range")) for r in requests)
+        most = max(counts.values(), default=0)
+        stage.proxy.clear()
+        if not finished:
+            stack.pop_all()  # closing would wait for it
+            stage.renew()
+            return Outcome(cell, "hung", call.stack, seconds, len(requests), most)
+        if rule is not None and not _was_hit(cell, rule.fired, [r.fault for r in requests]):
+            verdict, detail = _judged(operation, scene, call)
+            verdict = "not hit" if verdict == "recovered" else verdict
+        else:
+            verdict, detail = _judged(operation, scene, call)
+        if operation.reads == "":
+            stage.drop(prefix)
+        elif cell.row == SWAP:
+            stage.forget(operation.reads)
+        error = "" if call.error is None else f"{type(call.error).__name__}: {call.error}"
+        return Outcome(cell, verdict, detail, seconds, len(requests), most, error)
+
+
+def kinds(stage: Stage, operation: Operation) -> list[str]:
+    """The requests of an operation that nothing disturbs; it must succeed."""
+    prefix = f"cells/{next(_numbers)}/"
+    with stage.bucket(operation.when(), **operation.settings) as bucket:
+        scene = Scene(stage, bucket, prefix)
+        operation.prepare(scene)
+        stage.proxy.clear()
+        value = operation.run(scene)
+        seen = [kind_of(request) for request in stage.proxy.requests]
+        assert (problem := operation.check(scene, value, None)) is None, problem
+        stage.drop(prefix)
+    return seen
+
+
+def _fault(cell: Cell, operation: Operation, scene: Scene, stranger: str) -> Fault:
+    if cell.row != SWAP:
+        return cell.fault(stranger)
+    versions = itertools.cycle((operation.other, scene.stage.content(operation.reads) or b""))
+
+    def replace(_: object) -> None:
+        scene.put(next(versions), operation.reads)  # of one size, which gives nothing away
+
+    return Fault(
+        "pass",
+        match=lambda request: kind_of(request) == cell.kind,
+        after=cell.after,
+        times=1 if cell.mode == "once" else None,
+        before=replace,
+    )
+
+
+def _was_hit(cell: Cell, fired: int, faults: list[Any]) -> bool:
+    return fired > 0 and (cell.row == SWAP or any(fault is not None for fault in faults))
+
+
+def _judged(operation: Operation, scene: Scene, call: Call) -> tuple[Verdict, str]:
+    problem = operation.check(scene, call.value, call.error)
+    if problem is not None:
+        return "silent", f"{problem} ({call.error!r})"
+    if call.error is None:
+        return "recovered", ""
+    return _of_type(call.error)
+
+
+def _of_type(error: Exception) -> tuple[Verdict, str]:
+    if not isinstance(error, PortableError):
+        text = "".join(traceback.format_exception(error)[-4:])
+        return "wrong type", f"{type(error).__name__} isn't of portable.errors: {text}"
+    if error.provider != "aws" or not error.operation or not error.resource:
+        return "wrong type", f"says not where: {error!r} {vars(error)}"
+    return "clear error", ""
+
+
+def too_many(outcome: Outcome) -> bool:
+    """Was one request sent more often than its attempts?"""
+    return outcome.most > ATTEMPTS

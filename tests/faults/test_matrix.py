@@ -1,0 +1,216 @@
+"""Every fault on every operation: nothing silent, nothing hung, nothing but our own errors."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from portable.errors import ObjectChanged, Unavailable
+from portable.storage import listing
+from portable.testing.faults import Fault, internal_error
+
+from . import catalogue, report
+from .catalogue import REDIRECT, ROWS, SWAP, Cell
+from .operations import OPERATIONS
+from .running import Call, Outcome, kinds, run, too_many
+from .scenes import Operation, Scene
+from .stage import ATTEMPTS, Stage
+
+# Single faults that a call reports instead of getting over them, each with the reason.
+REPORTED: dict[tuple[str, str], str] = {
+    ("drip", ""): "slower than 16 KiB/s beyond the deadline is given up",
+    (REDIRECT, ""): "refused, not tried again: it was the server's answer",
+    ("flip_down", "open rb"): "the file's reader had the bytes before the whole was verified",
+}
+_kinds: dict[str, list[str]] = {}
+
+
+class Stranger(ThreadingHTTPServer):
+    """Another host: it must get no request, let alone credentials."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.got: list[dict[str, str]] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.server_address[1]}/elsewhere"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Stranger
+
+    def handle_one_request(self) -> None:
+        super().handle_one_request()
+        self.server.got.append(dict(getattr(self, "headers", {})))
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[Stranger]:
+    with Stranger() as stranger:
+        yield stranger
+        stranger.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE_KEYS", 2)
+
+
+def _seen(stage: Stage, operation: Operation) -> list[str]:
+    if operation.name not in _kinds:
+        _kinds[operation.name] = kinds(stage, operation)
+    return _kinds[operation.name]
+
+
+def _is_expected(outcome: Outcome) -> bool:
+    row = outcome.cell.row
+    return (row, "") in REPORTED or (row, outcome.cell.operation) in REPORTED
+
+
+def _judge(
+    request: pytest.FixtureRequest, outcomes: list[Outcome], *, expect_recovery: bool = True
+) -> None:
+    hit = [outcome for outcome in outcomes if outcome.verdict != "not hit"]
+    request.node.user_properties.append((report.CELLS, report.packed(hit)))
+    bad = [o for o in hit if o.verdict in ("silent", "hung", "wrong type")]
+    assert not bad, "\n".join(f"{o.verdict}: {o.cell}: {o.detail} {o.error}" for o in bad)
+    many = [o for o in hit if too_many(o)]
+    assert not many, "\n".join(f"{o.most} requests: {o.cell}" for o in many)
+    lasting = [
+        o for o in hit if o.cell.mode == "once" and o.verdict != "recovered" and not _is_expected(o)
+    ]
+    assert not (lasting and expect_recovery), "\n".join(f"{o.cell}: {o.error}" for o in lasting)
+
+
+def _pairs() -> list[Any]:
+    return [
+        pytest.param(operation, row, id=f"{name}-{row}")
+        for name, operation in OPERATIONS.items()
+        for row in ROWS
+        if row not in ("none", SWAP)
+    ]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_without_a_fault_each_operation_does_its_work(
+    stage: Stage, operation: Operation, request: pytest.FixtureRequest
+) -> None:
+    """In as few requests as there are, each sent once."""
+    outcome = run(stage, operation, Cell("none", operation.name, "once"))
+    _judge(request, [outcome])
+    assert outcome.requests == len(_seen(stage, operation))
+
+
+@pytest.mark.parametrize(("operation", "row"), _pairs())
+def test_a_fault_is_overcome_or_reported(
+    stage: Stage,
+    stranger: Stranger,
+    operation: Operation,
+    row: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Once and for ever, on each kind of request, at several offsets."""
+    _run_row(stage, stranger, operation, row, request, every=False)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("operation", "row"), _pairs())
+def test_a_fault_at_every_offset_is_overcome_or_reported(
+    stage: Stage,
+    stranger: Stranger,
+    operation: Operation,
+    row: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The same with all offsets in both modes."""
+    _run_row(stage, stranger, operation, row, request, every=True)
+
+
+def _run_row(
+    stage: Stage,
+    stranger: Stranger,
+    operation: Operation,
+    row: str,
+    request: pytest.FixtureRequest,
+    *,
+    every: bool,
+) -> None:
+    cells = list(catalogue.cells(operation, row, _seen(stage, operation), every=every))
+    if not cells:
+        return
+    outcomes = [run(stage, operation, cell, stranger=stranger.address) for cell in cells]
+    _judge(request, outcomes)
+    assert stranger.got == []
+
+
+# Before which request the object is replaced.
+SWAPS = [
+    ("get 17 MiB, parallel", "get", 1),
+    ("get_ranges", "get", 0),
+    ("get_ranges", "get", 1),
+    ("open rb", "get", 0),
+    ("open rb", "get", 1),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "after"), SWAPS)
+@pytest.mark.parametrize("mode", ["once", "ever"])
+def test_a_read_never_mixes_two_versions(
+    stage: Stage, name: str, kind: str, after: int, mode: Any, request: pytest.FixtureRequest
+) -> None:
+    """The object is replaced by one of the same size between two requests of one read."""
+    operation = OPERATIONS[name]
+    outcome = run(stage, operation, Cell(SWAP, name, mode, kind, after))
+    _judge(request, [outcome], expect_recovery=False)
+    assert outcome.verdict in ("recovered", "clear error")
+    if outcome.error:
+        assert outcome.error.startswith("ObjectChanged"), outcome.error
+
+
+@pytest.mark.parametrize("name", ["get small", "get 17 MiB, one stream", "open rb"])
+def test_a_read_that_goes_on_after_a_break_never_mixes_two_versions(
+    stage: Stage, name: str
+) -> None:
+    """The answer breaks off in its middle, and the rest is asked for of another object."""
+    operation = OPERATIONS[name]
+    with stage.bucket(operation.when()) as bucket:
+        scene = Scene(stage, bucket, "resumed/")
+        operation.prepare(scene)
+
+        def replace(_: object) -> None:
+            scene.put(operation.other, operation.reads)
+
+        stage.proxy.clear()
+        stage.proxy.add(Fault("truncate", method="GET", at=operation.size // 2))
+        stage.proxy.add(Fault("pass", method="GET", before=replace))
+        call = Call(operation, scene)
+        assert call.finishes(60), call.stack
+        stage.proxy.clear()
+        stage.forget(operation.reads)
+    if call.error is None:
+        assert call.value == operation.other
+    else:
+        assert isinstance(call.error, ObjectChanged)
+
+
+def test_failed_requests_and_broken_answers_count_together(stage: Stage) -> None:
+    """Else a server that does both by turns would be asked attempts times attempts."""
+    stage.keep("kept/small", OPERATIONS["get small"].other)
+    stage.proxy.clear()
+    turn = itertools.count()
+    stage.proxy.add(Fault("truncate", at=0, times=None, match=lambda _: next(turn) % 2 == 1))
+    stage.proxy.add(Fault("status", answer=internal_error(), times=None))
+    with stage.bucket() as bucket, pytest.raises(Unavailable):
+        bucket.get("kept/small")
+    assert len(stage.proxy.requests) == ATTEMPTS
+    stage.proxy.clear()
+    stage.forget("kept/small")

@@ -1,0 +1,216 @@
+"""What no checksum of S3's covers is guarded by TLS: flipped bits never come through.
+
+S3 gives no digest of a range, a listing, an answer's headers or the XML of a commit. Over https,
+which every endpoint beyond this machine must use, a changed byte breaks the connection instead.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portable.errors import PortableError, Unavailable
+from portable.storage import listing
+from portable.testing.servers import S3Server
+
+from .operations import OPERATIONS
+from .running import Call
+from .scenes import Operation, Scene
+from .stage import Stage
+
+PIECE = 65536
+FLIPS = 8
+TRIED = (
+    "get range",
+    "get_ranges",
+    "stat",
+    "list 3 pages",
+    "put small",
+    "put small if_absent",
+    "put small if_match",
+    "copy",
+    "delete",
+    "delete_many",
+)
+
+
+class TlsServer:
+    """TLS in front of a server, and a wire on which one byte is flipped.
+
+    Attributes:
+        flip_at: Which byte of all that it sends, from 0; `None` for none.
+        sent: Bytes sent so far.
+    """
+
+    def __init__(self, upstream_port: int, certificate: Path) -> None:
+        self._upstream_port = upstream_port
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._inner = socket.create_server(("127.0.0.1", 0))
+        self._outer = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._outer.getsockname()[1]
+        self.flip_at: int | None = None
+        self.sent = 0
+        self._start(self._accept, self._inner, self._decrypt)
+        self._start(self._accept, self._outer, self._carry)
+
+    def close(self) -> None:
+        for listener in (self._inner, self._outer):
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def _start(self, target: object, *arguments: object) -> None:
+        threading.Thread(target=target, args=arguments, daemon=True).start()  # type: ignore[arg-type]
+
+    def _accept(self, listener: socket.socket, serve: object) -> None:
+        with suppress(OSError):
+            while True:
+                self._start(serve, listener.accept()[0])
+
+    def _decrypt(self, raw: socket.socket) -> None:
+        try:
+            with self._context.wrap_socket(raw, server_side=True) as client:
+                self._join(client, self._upstream_port)
+        except OSError:
+            raw.close()
+
+    def _carry(self, client: socket.socket) -> None:
+        with client:
+            self._join(client, self._inner.getsockname()[1], is_wire=True)
+
+    def _join(self, client: socket.socket, port: int, *, is_wire: bool = False) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            up = threading.Thread(target=_copy, args=(client, server), daemon=True)
+            up.start()
+            with suppress(OSError):
+                while data := server.recv(PIECE):
+                    client.sendall(self._flipped(data) if is_wire else data)
+            for end in (client, server):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            up.join(5)
+
+    def _flipped(self, data: bytes) -> bytes:
+        start, self.sent = self.sent, self.sent + len(data)
+        if self.flip_at is None or not start <= self.flip_at < self.sent:
+            return data
+        at, self.flip_at = self.flip_at - start, None
+        return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(PIECE):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate of its own making for 127.0.0.1, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
+    arguments = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
+    named = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
+    subprocess.run(
+        [openssl, *arguments.split(), *named, "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    both.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return both
+
+
+@pytest.fixture
+def tls(server: S3Server, certificate: Path) -> Iterator[TlsServer]:
+    tls = TlsServer(server.port, certificate)
+    yield tls
+    tls.close()
+
+
+def _settings(tls: TlsServer, certificate: Path) -> dict[str, Any]:
+    endpoint = f"https://127.0.0.1:{tls.port}"
+    return {"endpoint": endpoint, "ca_bundle": str(certificate), "read_timeout": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE_KEYS", 2)
+
+
+@pytest.mark.parametrize("operation", [OPERATIONS[name] for name in TRIED], ids=TRIED)
+def test_a_bit_that_flips_on_the_wire_never_comes_through(
+    stage: Stage, tls: TlsServer, certificate: Path, operation: Operation
+) -> None:
+    """At several places of the handshake and the answer."""
+    settings: dict[str, Any] = _settings(tls, certificate)
+    problems: list[str] = []
+    whole, tried = 0, range(1)
+    for turn in range(FLIPS + 1):
+        with stage.bucket(operation.when(), **settings) as bucket:
+            scene = Scene(stage, bucket, f"tls/{operation.name}/{turn}/".replace(" ", "-"))
+            operation.prepare(scene)
+            tls.sent = 0
+            tls.flip_at = tried[turn - 1] if turn else None
+            call = Call(operation, scene)
+            assert call.finishes(30), call.stack
+            problem = operation.check(scene, call.value, call.error)
+            stage.drop(scene.prefix)
+        if turn == 0:
+            assert call.error is None, call.error
+            whole = tls.sent
+            tried = range(0, whole, max(1, whole // FLIPS))
+        if problem or (call.error and not isinstance(call.error, PortableError)):
+            problems.append(f"byte {tls.flip_at}: {problem} {call.error!r}")
+    assert not problems, "\n".join(problems)
+
+
+def test_a_flip_after_the_handshake_is_got_over(
+    stage: Stage, tls: TlsServer, certificate: Path
+) -> None:
+    """It is a connection that broke, not a server that can't be trusted."""
+    stage.keep("kept/small", OPERATIONS["get small"].other)
+    expected = stage.content("kept/small")
+    settings: dict[str, Any] = _settings(tls, certificate)
+    with stage.bucket(**settings) as bucket:
+        bucket.stat("kept/small")
+        tls.flip_at = tls.sent + 40
+        assert bucket.get("kept/small") == expected
+        tls.flip_at = tls.sent + 15_000
+        assert bucket.get("kept/small") == expected
+    stage.forget("kept/small")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(
+    stage: Stage, tls: TlsServer
+) -> None:
+    """And the error says what to set."""
+    with stage.bucket(endpoint=f"https://127.0.0.1:{tls.port}") as bucket:
+        with pytest.raises(Unavailable, match="ca_bundle") as caught:
+            bucket.get("anything")
+    assert not caught.value.retryable
+    assert not caught.value.ambiguous
+
+
+def test_a_server_without_tls_is_refused_at_once(stage: Stage, server: S3Server) -> None:
+    """Nothing was sent, and trying again would not help."""
+    https = replace(server, endpoint=server.endpoint.replace("http:", "https:"))
+    with stage.bucket(endpoint=https.endpoint) as bucket:
+        with pytest.raises(Unavailable, match="TLS") as caught:
+            bucket.get("anything")
+    assert not caught.value.retryable
