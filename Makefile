@@ -31,7 +31,8 @@ bench: $(VENV)/.bench  ## Speed, side by side with boto3, s3fs and plain files
 	$(VENV)/bench/bin/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.dev  ## The long kill, fault and property runs
-	PORTABLE_KILLS=20000 $(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+	PORTABLE_KILLS=20000 $(BIN)/python -m pytest --timeout 3600 tests/adapters/local/test_kill.py
+	PORTABLE_CUTS=300 $(BIN)/python -m pytest -n $(WORKERS) -m soak --timeout 3600 $(ARGS)
 
 clean:  ## Remove what the commands above made
 	rm -rf $(VENV) .portable .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

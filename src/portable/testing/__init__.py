@@ -1,0 +1,52 @@
+"""Testing with `portable`: fixtures, stand-in servers, and the conformance suite for adapters.
+
+A new adapter shows that it behaves as the others do::
+
+    class TestNimbus(StorageConformance):
+        @pytest.fixture
+        def harness(self, nimbus_bucket):
+            return Harness(
+                open_bucket=lambda prefix: portable.open_bucket(f"nimbus://{nimbus_bucket}/{prefix}"),
+                oracle=NimbusOracle(nimbus_bucket),
+            )
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portable.testing.conformance import QUIRKS, Quirk, StorageConformance
+    from portable.testing.harness import Harness, Oracle
+    from portable.testing.stateful import StorageMachine, storage_state_machine
+
+__all__ = [
+    "QUIRKS",
+    "Harness",
+    "Oracle",
+    "Quirk",
+    "StorageConformance",
+    "StorageMachine",
+    "storage_state_machine",
+]
+
+_HOMES = {
+    "QUIRKS": "conformance",
+    "Harness": "harness",
+    "Oracle": "harness",
+    "Quirk": "conformance",
+    "StorageConformance": "conformance",
+    "StorageMachine": "stateful",
+    "storage_state_machine": "stateful",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Lazily: the pytest plugin is in this package, and is loaded in every test run.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,136 @@
+"""Fixtures for tests that use `portable`; a pytest plugin that is there once it is installed.
+
+Nothing but pytest is imported before a fixture is used.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from portable.storage import Bucket
+
+pytest.register_assert_rewrite("portable.testing.conformance", "portable.testing.stateful")
+
+PROVIDERS = ("memory", "local", "aws")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--portable-storage``."""
+    parser.getgroup("portable").addoption(
+        "--portable-storage",
+        default="memory",
+        metavar="PROVIDERS",
+        help=f"providers that `portable_bucket` runs each test with, of {', '.join(PROVIDERS)}; "
+        f"comma-separated (default: memory)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of the conformance suite."""
+    config.addinivalue_line(
+        "markers", "portable_quirk(name): a case that a stand-in server with this fault fails"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests with `portable_bucket` once for each provider asked for."""
+    if "_portable_provider" not in metafunc.fixturenames:
+        return
+    asked = [name.strip() for name in metafunc.config.getoption("--portable-storage").split(",")]
+    unknown = set(asked) - set(PROVIDERS)
+    if unknown:
+        raise pytest.UsageError(
+            f"--portable-storage: no provider {sorted(unknown)}; known: {', '.join(PROVIDERS)}"
+        )
+    metafunc.parametrize("_portable_provider", asked, indirect=True)
+
+
+@pytest.fixture
+def portable_memory_bucket() -> Iterator[Bucket]:
+    """An empty bucket in memory; the objects are gone after the test."""
+    from portable.testing.targets.memory import forget, open_memory_bucket
+
+    name = uuid.uuid4().hex
+    bucket = open_memory_bucket(name)
+    yield bucket
+    bucket.close()
+    forget(name)
+
+
+@pytest.fixture
+def portable_local_bucket(tmp_path: Path) -> Iterator[Bucket]:
+    """An empty bucket in a folder of the test's own."""
+    from portable.testing.targets.local import open_local_bucket
+
+    bucket = open_local_bucket(tmp_path / "portable-bucket", durability="fast")
+    yield bucket
+    bucket.close()
+
+
+@pytest.fixture
+def portable_aws_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket of the aws provider, served by moto in this process."""
+    pytest.importorskip(
+        "moto", reason="moto isn't installed: pip install 'portable-cloud[testing]'"
+    )
+    pytest.importorskip("boto3", reason="boto3 isn't installed: pip install 'portable-cloud[aws]'")
+    from portable.testing.targets.s3 import open_s3_bucket
+
+    with _moto(monkeypatch) as make_bucket:
+        name = f"portable-{uuid.uuid4().hex[:12]}"
+        make_bucket(name)
+        bucket = open_s3_bucket(name, region="us-east-1")
+        yield bucket
+        bucket.close()
+
+
+@pytest.fixture
+def _portable_provider(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def portable_bucket(_portable_provider: str, request: pytest.FixtureRequest) -> Bucket:
+    """An empty bucket of each provider that ``--portable-storage`` names."""
+    bucket: Bucket = request.getfixturevalue(f"portable_{_portable_provider}_bucket")
+    return bucket
+
+
+@pytest.fixture
+def portable_storage() -> Iterator[str]:
+    """Make `portable.storage` an empty bucket in memory for one test; the value is its URL."""
+    import portable
+    from portable.config import state
+    from portable.testing.targets.memory import forget
+
+    name = uuid.uuid4().hex
+    before = state.configured()
+    portable.configure(storage=f"memory://{name}")
+    yield f"memory://{name}"
+    state.replace(before)
+    forget(name)
+
+
+@contextmanager
+def _moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
+    """Run moto in this process, apart from the machine's own AWS settings."""
+    import boto3
+    from moto import mock_aws
+
+    from portable.testing.targets.s3 import isolate
+
+    with mock_aws():
+        isolate(monkeypatch)
+        client = boto3.session.Session().client("s3", region_name="us-east-1")
+        yield lambda name: client.create_bucket(Bucket=name)
+        client.close()
