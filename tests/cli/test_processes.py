@@ -63,7 +63,13 @@ def test_a_signal_ends_a_copy_and_leaves_nothing(
 ) -> None:
     """Its parts are dropped too."""
     words = [*PORTABLE, "cp", "-", "portable://k"]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell's background jobs, and all that they start, ignore the interrupt.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
         assert process.stdin
         assert process.stderr
         process.stdin.write(bytes(20 * 1024**2))  # more than one part: an upload is open
