@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -27,11 +26,9 @@ from portable.testing.faults import (
 )
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     client,
-    make_bucket,
     moto_server,
-    skip_or_fail,
+    running_with_bucket,
 )
 
 BODY = bytes(range(256)) * 1000
@@ -511,12 +508,7 @@ class TestClose:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[S3Server]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(moto_server())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
-        make_bucket(server, "bucket")
+    with running_with_bucket(moto_server, "bucket") as server:
         yield server
 
 

@@ -15,11 +15,9 @@ from portable.storage import Bucket
 from portable.testing.faults import FaultProxy
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
-    make_bucket,
     ministack,
     moto_server,
-    skip_or_fail,
+    running_with_bucket,
 )
 from portable_aws.settings import S3Settings
 from portable_aws.storage import S3Storage
@@ -41,24 +39,14 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(moto_server())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
-        make_bucket(server, BUCKET)
+    with running_with_bucket(moto_server, BUCKET) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def signing() -> Iterator[S3Server]:
     """A server that checks signatures."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(ministack())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
-        make_bucket(server, BUCKET)
+    with running_with_bucket(ministack, BUCKET) as server:
         yield server
 
 

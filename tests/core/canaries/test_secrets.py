@@ -11,7 +11,6 @@ import logging
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -21,10 +20,8 @@ from portable.storage import Bucket
 from portable.testing.faults import Fault, FaultProxy, Request, error_answer
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
-    make_bucket,
     moto_server,
-    skip_or_fail,
+    running_with_bucket,
 )
 from portable_aws.settings import S3Settings
 from portable_aws.storage import S3Storage
@@ -38,12 +35,7 @@ CHECKS = 500
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(moto_server())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
-        make_bucket(server, BUCKET)
+    with running_with_bucket(moto_server, BUCKET) as server:
         yield server
 
 

@@ -19,6 +19,7 @@ from portable.testing.servers._server import (
     ServerUnavailable,
     client,
     make_bucket,
+    running_with_bucket,
     servers_required,
     skip_or_fail,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "make_bucket",
     "ministack",
     "moto_server",
+    "running_with_bucket",
     "seaweedfs",
     "servers_required",
     "skip_or_fail",

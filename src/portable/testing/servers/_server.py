@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -101,3 +102,17 @@ def prove_usable(server: S3Server) -> None:
         s3.delete_bucket(Bucket=bucket)
     finally:
         s3.close()
+
+
+@contextmanager
+def running_with_bucket(
+    start: Callable[[], AbstractContextManager[S3Server]], bucket: str
+) -> Iterator[S3Server]:
+    """Run a server for a fixture, with *bucket* on it; skip or fail where it can't be started."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        make_bucket(server, bucket)
+        yield server
