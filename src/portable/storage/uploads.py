@@ -262,7 +262,10 @@ class Upload:
         if found is not None and stamp is not None and stamp.write_id == self._write_id:
             return found
         if isinstance(final, AlreadyExists):
-            raise final  # true whatever became of ours: another's object is there
+            raise final
+        if self._request.if_absent and found is not None:
+            # True whatever became of ours, and whatever the last answer was.
+            raise AlreadyExists("there is another's object") from final
         if isinstance(final, PreconditionFailed):
             raise self._unknown("and the object is neither ours nor the revision we replaced")
         if isinstance(final, NotFound) or self._request.conditional:
