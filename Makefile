@@ -11,7 +11,7 @@ PIN = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 
   --generate-hashes --upgrade --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak pins clean
+.PHONY: help demo test torch check bench soak pins clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,8 @@ demo: $(VENV)/.demo  ## Train a model on the digits and keep everything in a buc
 
 test: $(VENV)/.dev  ## Every test; starts the stand-in servers it needs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not soak" $(ARGS)
+
+torch: $(VENV)/.torch  ## PyTorch, for the tests that use it; they are skipped without
 
 check: $(VENV)/.dev  ## Lint, format and types
 	$(BIN)/ruff check .
@@ -42,13 +44,18 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 pins: $(BIN)/uv  ## Choose the newest versions again and write them down
-	$(PIN) --extra aws --extra testing --group dev --group demo --output-file requirements/dev.txt
+	$(PIN) --extra all --extra testing --group dev --group demo --group ecosystem --output-file requirements/dev.txt
 	$(PIN) --extra aws --group demo --output-file requirements/demo.txt
 	$(PIN) --extra aws --group bench --output-file requirements/bench.txt
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/uv
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	$(INSTALL) --no-deps --editable .
+	touch $@
+
+# Not among the pins: which build fits is the machine's business (here: whatever pip is set up for).
+$(VENV)/.torch: | $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.*'
 	touch $@
 
 $(VENV)/.demo: pyproject.toml requirements/demo.txt | $(BIN)/uv

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 
 from portable.adapter import Adapter, Scheme, StorageService
 from portable_aws.settings import S3Settings
+from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
     from portable.storage.driver import StorageDriver
 
 
 def _connect_storage(settings: S3Settings) -> StorageDriver:
-    from portable_aws.storage import S3Storage  # imports boto3
+    if is_wanted(settings.engine, needs="boto3"):
+        from portable_aws.fast import connect  # imports boto3 when it is needed
+
+        return connect(settings)
+    from portable_aws.storage import S3Storage
 
     return S3Storage(settings)
 

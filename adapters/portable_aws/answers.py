@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import IncompleteReadError, ReadTimeoutError
 
 from portable.errors import Unavailable
+from portable_aws import listing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,13 +29,13 @@ ROOTS: Mapping[str, str] = {
     "CreateMultipartUpload": "InitiateMultipartUploadResult",
     "DeleteObjects": "DeleteResult",
     "ListMultipartUploads": "ListMultipartUploadsResult",
-    "ListObjectsV2": "ListBucketResult",
     "UploadPartCopy": "CopyPartResult",
 }
 
 
 # And those whose answer has none.
 BARE = ("AbortMultipartUpload", "DeleteObject")
+PAGE = "portable.page"
 
 
 class Answer(dict[str, Any]):
@@ -53,6 +54,7 @@ def guard(client: S3Client, *, seconds: float) -> None:
         events.register(f"before-parse.s3.{operation}", _check_root)
     for operation in BARE:
         events.register(f"before-parse.s3.{operation}", _check_bare)
+    events.register_first("before-parse.s3.ListObjectsV2", _read_page)
     events.register("before-call.s3.HeadBucket", _ask_once)
     endpoint: Any = client._endpoint  # type: ignore[attr-defined]
     endpoint.http_session = _Session(endpoint.http_session, seconds)
@@ -70,6 +72,15 @@ def _check_root(operation_model: Any, response_dict: dict[str, Any], **_: Any) -
 def _check_bare(response_dict: dict[str, Any], **_: Any) -> None:
     if response_dict["status_code"] < 300 and response_dict["body"].strip():
         raise Unavailable("the answer has a body where S3's has none", ambiguous=True)
+
+
+def _read_page(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    """Read a listing here, and leave botocore an empty one."""
+    if response_dict["status_code"] < 300:
+        customized_response_dict[PAGE] = listing.parsed(response_dict["body"])
+        response_dict["body"] = f"<{listing.ROOT}/>".encode()
 
 
 def _ask_once(params: dict[str, Any], **_: Any) -> None:
@@ -95,6 +106,11 @@ class _Session:
         whole = _Whole(answer.url, answer.status_code, answer.headers, answer.raw)
         whole.read(self._seconds)
         return whole
+
+    @property
+    def verify(self) -> object:
+        """True, or what is trusted instead of the usual certificate authorities."""
+        return self._session._verify
 
     def close(self) -> None:
         self._session.close()

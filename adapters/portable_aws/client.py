@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,19 +11,19 @@ from portable.endpoints import check_endpoint
 from portable_aws.answers import guard
 from portable_aws.body import RequestBody
 from portable_aws.errors import translated
-from portable_aws.settings import S3Settings
+from portable_aws.settings import DEFAULT_REGION, S3Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONNECTIONS = 64
-# A signature needs some region; a server behind an endpoint rarely cares which.
-DEFAULT_REGION = "us-east-1"
-_HOST_LABEL = re.compile(r"[a-z0-9-]{3,63}")
 
 
-def make_client(settings: S3Settings) -> S3Client:
+def make_client(settings: S3Settings, keys: tuple[str, str] | None = None) -> S3Client:
     """Make a client; nothing is sent.
+
+    Args:
+        keys: An access key and its secret, instead of what boto3's chain has.
 
     Raises:
         EndpointRefused: also for an endpoint that AWS_ENDPOINT_URL or the AWS files name.
@@ -37,6 +36,8 @@ def make_client(settings: S3Settings) -> S3Client:
             region_name=region,
             endpoint_url=settings.endpoint,
             verify=settings.ca_bundle,
+            aws_access_key_id=keys and keys[0],
+            aws_secret_access_key=keys and keys[1],
             config=_config(settings),
         )
     check_endpoint(client.meta.endpoint_url, allow_http=settings.allow_http)
@@ -52,12 +53,6 @@ def _send_small_bodies_at_once(params: dict[str, Any], **_: Any) -> None:
 
 
 def _config(settings: S3Settings) -> Config:
-    addressing = settings.addressing
-    if addressing == "auto" and settings.endpoint:
-        addressing = "path"
-    elif addressing == "auto" and _HOST_LABEL.fullmatch(settings.bucket):
-        # boto3's own "auto" signs URLs for the global host, which redirects and so breaks them.
-        addressing = "virtual"
     return Config(
         signature_version="s3v4",
         retries={"mode": "standard", "total_max_attempts": 1},  # the core retries
@@ -68,5 +63,5 @@ def _config(settings: S3Settings) -> Config:
         parameter_validation=False,  # the core has checked, and this costs a tenth of a call
         request_checksum_calculation="when_required",  # ours is sent with every write
         response_checksum_validation="when_required",  # ours is checked on every read
-        s3={"addressing_style": addressing, "payload_signing_enabled": False},
+        s3={"addressing_style": settings.style, "payload_signing_enabled": False},
     )

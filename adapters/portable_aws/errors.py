@@ -22,105 +22,12 @@ from portable.errors import (
     ConfigError,
     CredentialsExpired,
     EndpointRefused,
-    IntegrityError,
-    InvalidArgument,
-    InvalidKey,
-    NotFound,
     PermissionDenied,
     PortableError,
-    PreconditionFailed,
-    QuotaExceeded,
-    Throttled,
     Unauthenticated,
     Unavailable,
-    Unsupported,
 )
-
-
-class RangeOutside(InvalidArgument):
-    """The range lies past the object's end; the driver reads it as empty."""
-
-
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-BY_CODE: Mapping[str, type[PortableError]] = {
-    "AccessDenied": PermissionDenied,
-    "AccountProblem": PermissionDenied,
-    "AllAccessDisabled": PermissionDenied,
-    "AuthorizationHeaderMalformed": ConfigError,  # the region in the signature is another
-    "BadDigest": IntegrityError,
-    "ConditionalRequestConflict": Unavailable,  # two writes at once: "retry the upload"
-    "EntityTooLarge": InvalidArgument,
-    "EntityTooSmall": InvalidArgument,
-    "ExpiredToken": CredentialsExpired,
-    "ExpiredTokenException": CredentialsExpired,
-    "IllegalLocationConstraintException": ConfigError,
-    "IncompleteBody": IntegrityError,
-    "InternalError": Unavailable,
-    "InvalidAccessKeyId": Unauthenticated,
-    "InvalidBucketName": ConfigError,
-    "InvalidDigest": IntegrityError,
-    "InvalidObjectState": Unsupported,  # archived: it must be restored first
-    "InvalidRange": RangeOutside,
-    "InvalidRegion": ConfigError,
-    "InvalidSecurity": Unauthenticated,
-    "InvalidStorageClass": InvalidArgument,
-    "InvalidToken": Unauthenticated,
-    "KMS.DisabledException": PermissionDenied,
-    "KMS.NotFoundException": ConfigError,
-    "KeyTooLongError": InvalidKey,
-    "MalformedXML": InvalidArgument,
-    "MetadataTooLarge": InvalidArgument,
-    "MethodNotAllowed": Unsupported,
-    "NoSuchBucket": BucketNotFound,
-    "NoSuchKey": NotFound,
-    "NoSuchUpload": NotFound,
-    "NoSuchVersion": NotFound,
-    "NotImplemented": Unsupported,
-    "NotSignedUp": PermissionDenied,
-    "OperationAborted": Unavailable,
-    "PermanentRedirect": ConfigError,
-    "PreconditionFailed": PreconditionFailed,
-    "QuotaExceeded": QuotaExceeded,
-    "RequestTimeTooSkewed": ClockSkew,
-    "RequestTimeout": Unavailable,
-    "ServiceUnavailable": Unavailable,
-    "SignatureDoesNotMatch": Unauthenticated,
-    "SlowDown": Throttled,
-    "Throttling": Throttled,
-    "ThrottlingException": Throttled,
-    "TooManyBuckets": QuotaExceeded,
-    "TooManyRequests": Throttled,
-    "XAmzContentSHA256Mismatch": IntegrityError,
-}
-BY_STATUS: Mapping[int, type[PortableError]] = {
-    401: Unauthenticated,
-    403: PermissionDenied,
-    404: NotFound,
-    405: Unsupported,
-    408: Unavailable,
-    409: Unavailable,
-    412: PreconditionFailed,
-    413: InvalidArgument,
-    416: RangeOutside,
-    429: Throttled,
-    501: Unsupported,
-    507: QuotaExceeded,
-}
-# What the server says it didn't carry out, though it may later.
-NOT_CARRIED_OUT = frozenset(
-    {
-        "ConditionalRequestConflict",
-        "OperationAborted",
-        "RequestTimeout",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequests",
-    }
-)
-# What arrived wasn't what was sent, so sending it again may do.
-SPOILED = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
+from portable_aws.codes import BY_CODE, SPOILED, is_ambiguous, meaning
 
 NOT_SENT = (sdk.EndpointConnectionError, sdk.ConnectTimeoutError, sdk.ProxyConnectionError)
 BROKEN = (
@@ -215,7 +122,7 @@ def from_answer(error: sdk.ClientError) -> PortableError:
     headers = meta.get("HTTPHeaders", {})
     if code not in BY_CODE and 300 <= status < 400:
         return EndpointRefused(f"the server answers {status}, a redirect; it isn't followed")
-    kind = BY_CODE.get(code) or BY_STATUS.get(status) or _by_class(status)
+    kind = meaning(code, status)
     message = f"{about.get('Message') or 'no reason given'} ({code or status})"
     if code == "AuthorizationHeaderMalformed" and (region := about.get("Region")):
         message += f"; set region = {region!r}"
@@ -223,17 +130,12 @@ def from_answer(error: sdk.ClientError) -> PortableError:
         message += f"; this clock is {_skew(headers):+.0f} s off: set it"
     elif kind in HINTS:
         message += f"; {HINTS[kind]}"
-    carried_out = status >= 500 and code not in NOT_CARRIED_OUT and kind is not Throttled
     return kind(
         message,
         retryable=True if code in SPOILED else None,
-        ambiguous=carried_out or (status == 200 and kind is Unavailable),
+        ambiguous=is_ambiguous(code, status, kind),
         retry_after=_retry_after(headers),
     )
-
-
-def _by_class(status: int) -> type[PortableError]:
-    return Unavailable if status >= 500 else PortableError
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

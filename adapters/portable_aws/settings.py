@@ -12,6 +12,11 @@ from portable.errors import EndpointRefused
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}|arn:[^\s]+")
 
+_HOST_LABEL = re.compile(r"[a-z0-9-]{3,63}")
+# A signature needs some region; a server behind an endpoint rarely cares which.
+DEFAULT_REGION = "us-east-1"
+USUAL_CLASS = "STANDARD"  # S3 leaves it out of its answers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Settings(StorageSettings):
@@ -29,6 +34,8 @@ class S3Settings(StorageSettings):
             guards what is sent, and the digest is kept in the metadata.
         conditional_writes: False for a server that ignores If-Match and If-None-Match, so that
             conditions are refused here; `portable doctor` finds out.
+        engine: What carries objects' data: boto3 (``"sdk"``), or obstore (``"fast"``) wherever it
+            does the same; ``"auto"``: obstore where it is installed.
         encryption: Server-side encryption asked for with every write.
         kms_key: The key's ARN, id or alias for ``"aws:kms"``; the account's own unless given.
         connect_timeout: Seconds.
@@ -44,6 +51,7 @@ class S3Settings(StorageSettings):
     addressing: Literal["auto", "path", "virtual"] = "auto"
     checksums: Literal["when_supported", "when_required"] = "when_supported"
     conditional_writes: bool = True
+    engine: Literal["auto", "sdk", "fast"] = "auto"
     encryption: Literal["AES256", "aws:kms"] | None = None
     kms_key: str | None = None
     connect_timeout: float = 10.0
@@ -60,6 +68,16 @@ class S3Settings(StorageSettings):
     @property
     def endpoint_id(self) -> str:
         return self.endpoint or f"s3.{self.region}"
+
+    @property
+    def style(self) -> Literal["auto", "path", "virtual"]:
+        """How the bucket is addressed, as far as the settings tell."""
+        if self.addressing == "auto" and self.endpoint:
+            return "path"
+        if self.addressing == "auto" and _HOST_LABEL.fullmatch(self.bucket):
+            # boto3's own "auto" signs URLs for the global host, which redirects and breaks them.
+            return "virtual"
+        return self.addressing
 
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)

@@ -24,13 +24,12 @@ from portable.errors import (
 )
 from portable.storage.driver import StoredObject, WriteOptions
 from portable_aws.errors import from_answer
-from portable_aws.settings import S3Settings
+from portable_aws.settings import USUAL_CLASS, S3Settings
 
 ENCRYPTION_HEADERS: Mapping[str, str] = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
 }
-USUAL_CLASS = "STANDARD"  # S3 leaves it out of its answers
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -141,18 +140,6 @@ def _whole_crc32(answer: Mapping[str, Any]) -> int | None:
         return None
     (crc32,) = struct.unpack(">I", base64.b64decode(value))
     return int(crc32)
-
-
-def from_listing(entry: Mapping[str, Any]) -> StoredObject:
-    """An object from a listing."""
-    return StoredObject(
-        key=entry["Key"],
-        size=entry["Size"],
-        revision=_quoted(entry["ETag"]),
-        last_modified=entry["LastModified"].astimezone(UTC),
-        etag=entry["ETag"].strip('"'),
-        storage_class=entry.get("StorageClass"),
-    )
 
 
 def written(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from portable.errors import (
+    EndpointRefused,
     NotFound,
     ObjectChanged,
     PermissionDenied,
@@ -18,7 +19,6 @@ from portable.errors import (
     Unsupported,
 )
 from portable.storage.driver import (
-    Capabilities,
     Page,
     Part,
     PendingUpload,
@@ -28,10 +28,12 @@ from portable.storage.driver import (
     WriteOptions,
 )
 from portable.storage.types import SignedRequest
-from portable_aws.answers import Answer
+from portable_aws.answers import PAGE, Answer
 from portable_aws.body import S3Read, sendable
 from portable_aws.client import make_client
-from portable_aws.errors import RangeOutside, translated
+from portable_aws.codes import RangeOutside
+from portable_aws.errors import translated
+from portable_aws.limits import capabilities
 from portable_aws.settings import S3Settings
 from portable_aws.shapes import (
     ENCRYPTION_HEADERS,
@@ -42,49 +44,35 @@ from portable_aws.shapes import (
     encoded,
     encryption,
     from_headers,
-    from_listing,
     of_entry,
     range_header,
     whole_size,
     written,
 )
+from portable_obstore.choice import sdk_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-LIMITS = Capabilities(
-    storage_classes=True,
-    metadata_ascii=True,
-    put_max=5 * 1024**3,
-    part_min=5 * 1024**2,
-    part_max=5 * 1024**3,
-    parts_max=10_000,
-    delete_max=1000,
-    sign_max=timedelta(days=7),
-)
-COPY_MAX = 5 * 1024**3  # one CopyObject: the same page
+COPY_MAX = 5 * 1024**3  # one CopyObject
 COPY_PART = 1024**3
-# What a HEAD's status alone can mean; 400 has no class, and an expired token is one.
-BODYLESS = (NotFound, PermissionDenied, PortableError)
+# What a HEAD's status alone can mean; 400 has no class, and an expired token is one; a bucket of
+# another region redirects.
+BODYLESS = (EndpointRefused, NotFound, PermissionDenied, PortableError)
 
 
 class S3Storage:
     """`StorageDriver` over one S3 bucket."""
 
-    def __init__(self, settings: S3Settings) -> None:
-        self._client = make_client(settings)
+    def __init__(self, settings: S3Settings, keys: tuple[str, str] | None = None) -> None:
+        self._client = make_client(settings, keys)
         self._bucket = settings.bucket
         self._aws_profile = settings.aws_profile
         self._native_checksums = settings.checksums == "when_supported"
         self._bucket_seen = False
         self._encryption = encryption(settings)
-        self.capabilities = replace(
-            LIMITS,
-            put_if_absent=settings.conditional_writes,
-            put_if_match=settings.conditional_writes,
-            checksum="native" if self._native_checksums else "metadata",
-        )
+        self.capabilities = capabilities(settings)
 
     @property
     def native(self) -> S3Client:
@@ -145,12 +133,7 @@ class S3Storage:
             asked["ContinuationToken"] = token
         elif start_after:
             asked["StartAfter"] = start_after
-        answer = self._send("list_objects_v2", **asked)
-        return Page(
-            [from_listing(entry) for entry in answer.get("Contents", ())],
-            [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())],
-            answer.get("NextContinuationToken") if answer.get("IsTruncated") else None,
-        )
+        return cast("Page", self._send("list_objects_v2", **asked)[PAGE])
 
     def delete(
         self, keys: Sequence[str], *, if_match: str | None = None
@@ -165,6 +148,7 @@ class S3Storage:
     def copy(
         self, source: StoredObject, target: str, *, origin: StorageDriver
     ) -> StoredObject | None:
+        origin = sdk_of(origin)
         if not isinstance(origin, S3Storage) or not self._same_server(origin):
             return None
         place = {

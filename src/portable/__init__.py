@@ -10,7 +10,7 @@ from portable.config import configure, profile
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
-    from portable import storage
+    from portable import aio, storage
     from portable.storage.active import open_bucket
 
 __version__ = "0.1.0"
@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PortableError",
     "__version__",
+    "aio",
     "configure",
     "errors",
     "open_bucket",
@@ -28,8 +29,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # A service is imported at its first use, so that the others cost nothing.
-    if name == "storage":
-        return importlib.import_module("portable.storage")
+    if name in ("aio", "storage"):
+        return importlib.import_module(f"portable.{name}")
     if name == "open_bucket":
         from portable.storage.active import open_bucket
 

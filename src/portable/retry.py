@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from portable import interrupt
 from portable.errors import DeadlineExceeded, PortableError, Throttled
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Surroundings:
     """Time and chance, given from outside so that tests need not wait."""
 
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = interrupt.sleep
     random: Callable[[], float] = _random
 
 
@@ -126,6 +127,7 @@ class Retry:
         deadline = deadline or self.start()
         unclear = False
         for attempt in range(1, self.attempts + 1):
+            interrupt.check()
             try:
                 result = send()
             except PortableError as error:

@@ -125,7 +125,7 @@ def test_if_absent_keeps_what_is_there(run: Run, in_memory: Bucket) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["here", "portable://x/"], "is a folder: copy its files one by one"),
+        (["here", "portable://x/"], "is a folder: add -r"),
         (["a.txt", "b.txt"], "neither 'a.txt' nor 'b.txt' is in a bucket"),
         (["-", "-"], "is in a bucket"),
         (["-", "portable://x/"], "standard input has no name"),

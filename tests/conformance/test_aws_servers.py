@@ -40,6 +40,7 @@ def _harness(
     *,
     quirks: Mapping[str, str],
     checksums: Literal["when_supported", "when_required"] = "when_supported",
+    engine: Literal["sdk", "fast"] = "sdk",
     kept: str | None = None,
 ) -> Iterator[Harness]:
     """A new bucket, and another one when it is asked for; both are emptied afterwards.
@@ -78,6 +79,7 @@ def _harness(
         home=home,
         endpoint=server.endpoint,
         checksums=checksums,
+        engine=engine,
         denied_profile="denied" if server.checks_credentials else None,
         quirks=quirks,
         examples=3,
@@ -139,3 +141,36 @@ class TestSeaweedFS(StorageConformance):
     ) -> Iterator[Harness]:
         """A new folder: the first write to a new bucket takes 200 ms here."""
         yield from _harness(seaweed, monkeypatch, tmp_path, quirks=SEAWEEDFS, kept="kept")
+
+
+@pytest.mark.xdist_group("ministack")
+class TestMinistackFast(StorageConformance):
+    """The same by obstore."""
+
+    @pytest.fixture
+    def harness(
+        self, ministack_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> Iterator[Harness]:
+        """A new bucket."""
+        yield from _harness(
+            ministack_server,
+            monkeypatch,
+            tmp_path,
+            quirks=MINISTACK,
+            checksums="when_required",
+            engine="fast",
+        )
+
+
+@pytest.mark.xdist_group("seaweedfs")
+class TestSeaweedFSFast(StorageConformance):
+    """The same by obstore."""
+
+    @pytest.fixture
+    def harness(
+        self, seaweed: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> Iterator[Harness]:
+        """A new folder."""
+        yield from _harness(
+            seaweed, monkeypatch, tmp_path, quirks=SEAWEEDFS, kept="kept", engine="fast"
+        )

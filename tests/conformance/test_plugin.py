@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import portable
 from portable.storage import Bucket
 
@@ -46,6 +48,31 @@ def test_bucket_of_each_provider_is_empty(
         assert list(bucket.list()) == []
         bucket.put("a/key", b"x")
         assert bucket.get("a/key") == b"x"
+
+
+def test_bucket_of_gcp_is_empty(portable_gcp_bucket: Bucket) -> None:
+    """On a fake server in this process, without an account."""
+    assert portable_gcp_bucket.provider == "gcp"
+    assert list(portable_gcp_bucket.list()) == []
+    portable_gcp_bucket.put("a/key", b"x", if_absent=True)
+    assert portable_gcp_bucket.get("a/key") == b"x"
+
+
+@pytest.mark.xdist_group("azurite")
+def test_bucket_of_azure_is_empty(portable_azure_bucket: Bucket) -> None:
+    """On Azurite, without an account."""
+    assert portable_azure_bucket.provider == "azure"
+    assert list(portable_azure_bucket.list()) == []
+    portable_azure_bucket.put("a/key", b"x", if_absent=True)
+    assert portable_azure_bucket.get("a/key") == b"x"
+
+
+def test_bucket_of_digitalocean_is_empty(portable_digitalocean_bucket: Bucket) -> None:
+    """On moto in this process, without an account."""
+    assert portable_digitalocean_bucket.provider == "digitalocean"
+    assert list(portable_digitalocean_bucket.list()) == []
+    portable_digitalocean_bucket.put("a/key", b"x", if_absent=True)
+    assert portable_digitalocean_bucket.get("a/key") == b"x"
 
 
 def test_bucket_is_in_memory_unless_asked(tmp_path: Path) -> None:

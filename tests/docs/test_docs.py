@@ -7,18 +7,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from portable.config import configure, describe, profile
+from portable.testing.servers import ServerUnavailable, skip_or_fail
 
 ROOT = Path(__file__).parents[2]
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 # A print that says what it shows: `print(x)  # 42`.
 SHOWN = re.compile(r" *print\(.*\)  # (.*)")
 ELSEWHERE = {"testing-servers.md": "starts servers; tests/testing does the same with them"}
+# Not among the pinned packages: without it a page isn't run on a laptop.
+NEEDS = {"pytorch.md": "torch"}
 
 PAGES = [
     ROOT / "README.md",
@@ -65,6 +69,7 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in os.environ:
         if name.startswith(("PORTABLE_", "AWS_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     configure()
@@ -72,6 +77,8 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(page: Path, clean: Path) -> None:
+    if page.name in NEEDS and find_spec(NEEDS[page.name]) is None:
+        skip_or_fail(ServerUnavailable(f"{NEEDS[page.name]} isn't installed: see `make help`"))
     code = script(page)
     for _, block in blocks(page, "toml"):
         (clean / "portable.toml").write_text("\n".join(block), encoding="utf-8")

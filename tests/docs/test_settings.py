@@ -13,6 +13,12 @@ from portable.adapter import StorageSettings
 from portable.storage import Capabilities
 from portable_aws.settings import S3Settings
 from portable_aws.storage import S3Storage
+from portable_azure.limits import LIMITS as AZURE
+from portable_azure.settings import AzureSettings
+from portable_digitalocean.settings import SpacesSettings
+from portable_digitalocean.storage import SpacesStorage
+from portable_gcp.settings import GcsSettings
+from portable_gcp.storage import GcsStorage
 from portable_local.settings import LocalSettings
 from portable_local.storage import LocalStorage
 from portable_memory.settings import MemorySettings
@@ -31,16 +37,19 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "settings"),
+    ("page", "heading", "settings"),
     [
-        ("Settings of every provider", StorageSettings),
-        ("Settings of `aws`", S3Settings),
-        ("Settings of `local`", LocalSettings),
-        ("Settings of `memory`", MemorySettings),
+        ("s3-compatible.md", "Settings of every provider", StorageSettings),
+        ("s3-compatible.md", "Settings of `aws`", S3Settings),
+        ("s3-compatible.md", "Settings of `local`", LocalSettings),
+        ("s3-compatible.md", "Settings of `memory`", MemorySettings),
+        ("azure.md", "Settings of `azure`", AzureSettings),
+        ("gcp.md", "Settings of `gcp`", GcsSettings),
+        ("digitalocean.md", "Settings of `digitalocean`", SpacesSettings),
     ],
 )
 def test_settings_are_documented_with_their_defaults(
-    heading: str, settings: type[StorageSettings]
+    page: str, heading: str, settings: type[StorageSettings]
 ) -> None:
     common = {field.name for field in dataclasses.fields(StorageSettings)}
     own = [
@@ -48,7 +57,7 @@ def test_settings_are_documented_with_their_defaults(
         for field in dataclasses.fields(settings)
         if settings is StorageSettings or field.name not in common
     ]
-    written = {name: default for name, default, _ in table("s3-compatible.md", heading)}
+    written = {name: default for name, default, _ in table(page, heading)}
     assert written == {f"`{field.name}`": default_of(field) for field in own}
 
 
@@ -65,9 +74,14 @@ def test_capabilities_are_documented_as_the_drivers_have_them(tmp_path: Path) ->
     local = LocalStorage(LocalSettings(path=str(tmp_path)))
     memory = MemoryStorage(MemorySettings(name="documented"))
     aws = S3Storage(S3Settings(bucket="acme-ml", region="eu-west-1"))
+    gcp = GcsStorage(GcsSettings(bucket="acme-ml"))
+    spaces = SpacesStorage(SpacesSettings(bucket="acme-ml", region="nyc3").s3)
     try:
-        drivers = [each.capabilities for each in (local, memory, aws)]
+        drivers = [each.capabilities for each in (local, memory, aws, gcp)] + [AZURE]
+        drivers.append(spaces.capabilities)
     finally:
+        spaces.close()
+        gcp.close()
         aws.close()
         local.close()
     names = [field.name for field in dataclasses.fields(Capabilities)]

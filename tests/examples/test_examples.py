@@ -17,11 +17,16 @@ from portable.testing.servers import (
     ServerUnavailable,
     make_bucket,
     seaweedfs,
+    servers_required,
     skip_or_fail,
 )
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DIGITS = EXAMPLES / "01_digits.py"
+FOLDERS = EXAMPLES / "02_folders.py"
+SHARDS = EXAMPLES / "04_torch_shards.py"
+SCORING = EXAMPLES / "05_async_scoring.py"
+TABLE = EXAMPLES / "03_table_and_checkpoint.py"
 STORED = {
     "datasets/digits.npz",
     "runs/digits/confusion.png",
@@ -58,7 +63,13 @@ def run(script: Path, folder: Path, **variables: str) -> str:
 
 def test_every_example_is_run_here() -> None:
     """A new one needs a test."""
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {DIGITS.name}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        DIGITS.name,
+        FOLDERS.name,
+        TABLE.name,
+        SHARDS.name,
+        SCORING.name,
+    }
 
 
 def test_an_example_is_short() -> None:
@@ -93,3 +104,56 @@ def test_digits_gives_the_same_on_a_laptop_and_on_s3(tmp_path: Path, server: S3S
         STORED
     )
     assert not (tmp_path / "cloud/.portable").exists()
+
+
+def test_folders_sends_what_differs(tmp_path: Path) -> None:
+    """And says so."""
+    said = run(FOLDERS, tmp_path, PORTABLE_CACHE=str(tmp_path / "cache"))
+    assert said.splitlines() == [
+        "upload    sent 20, skipped 0, deleted 0",
+        "again     sent 0, skipped 20, deleted 0",
+        "dry run   sent 1, skipped 18, deleted 1",
+        "sync      sent 1, skipped 18, deleted 1",
+        "download  sent 19, skipped 0, deleted 0",
+        "the same here and there: True",
+    ]
+
+
+@pytest.mark.xdist_group("examples")
+def test_table_gives_the_same_on_a_laptop_and_on_s3(tmp_path: Path, server: S3Server) -> None:
+    """Through pandas, pyarrow, torch and fsspec, and from a checkpoint."""
+    if not servers_required():
+        pytest.importorskip("torch")
+    local = run(TABLE, tmp_path)
+    cloud = run(
+        TABLE,
+        tmp_path,
+        PORTABLE_PROFILE="aws",
+        PORTABLE_STORAGE_BUCKET="demo",
+        PORTABLE_STORAGE_PREFIX="table",
+        PORTABLE_STORAGE_ENDPOINT=server.endpoint,
+        AWS_ACCESS_KEY_ID=server.access_key,
+        AWS_SECRET_ACCESS_KEY=server.secret_key,
+    )
+    assert local == cloud
+    assert local.splitlines()[:3] == ["goes on after epoch 20", "loss 0.010", "y = 3.0x + 2.0"]
+    assert "runs/line/epoch-040/.metadata" in local
+
+
+def test_shards_trains_a_network(tmp_path: Path) -> None:
+    if not servers_required():
+        pytest.importorskip("torch")
+    first = run(SHARDS, tmp_path).splitlines()
+    assert [line.split(" at ")[0] for line in first[:2]] == [
+        "stored:   1000 samples in 11 shards",
+        "stored:   200 samples in 3 shards",
+    ]
+    name, accuracy = first[2].split()
+    assert name == "accuracy:"
+    assert float(accuracy) > 0.9
+
+
+def test_scoring_scores_every_image(tmp_path: Path) -> None:
+    assert run(SCORING, tmp_path) == "scored 200 images, 88% right\n"
+    here = portable.open_bucket((tmp_path / ".portable/storage").as_uri())
+    assert len(list(here.list("scoring/scores/"))) == 200

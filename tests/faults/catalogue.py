@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from portable.testing.faults import (
-    Answer,
-    Fault,
-    Kind,
-    conflict,
-    error_answer,
-    internal_error,
-    slow_down,
-    too_many_requests,
-)
+from portable.testing.faults import Answer, Fault, Kind
 
+from .dialect import Dialect
 from .scenes import Operation
-from .stage import ANSWERS_WITH_BODY, REQUESTS_WITH_BODY, kind_of
 
 Mode = Literal["once", "ever"]
 
@@ -31,23 +23,16 @@ DOWN: tuple[Kind, ...] = (
     "flip_down",
 )
 UP: tuple[Kind, ...] = ("flip_up", "cut_up")
-ANSWERS = {
-    "503 SlowDown": slow_down(),
-    "503 ServiceUnavailable": error_answer(503, "ServiceUnavailable"),
-    "429 Retry-After": too_many_requests(2),
-    "500 InternalError": internal_error(),
-    "502 not S3's": error_answer(502, "BadGateway"),
-    "409 conflict": conflict(),
-    "400 RequestTimeout": error_answer(400, "RequestTimeout"),
-}
 # Faults beyond those above, one cell each for every kind of request.
 OTHERS = ("200 with error", "200 of a stranger", "lost", "stall", "stall in body", "drip")
 REDIRECT = "redirect"
 SWAP = "swap"
-ROWS = ("none", *DOWN, *UP, *ANSWERS, *OTHERS, REDIRECT, SWAP)
 STALL_SECONDS = 2.5
+SLOW = ("stall", "stall in body", "drip")
+TOO_SLOWLY = (400, 15)  # bytes per second: of a small object, of a listing
+LASTING = 1 / 3  # the share of rows and operations of which `some_cells` takes a lasting one
 ANSWER_BYTES = (0, 1, 60, 150, -1)
-# What a hotel's network answers in S3's place.
+# What a hotel's network answers in the server's place.
 PORTAL = Answer(
     200,
     (("Content-Type", "text/html"),),
@@ -55,17 +40,24 @@ PORTAL = Answer(
 )
 
 
+def rows(dialect: Dialect) -> list[str]:
+    """The names of all faults, in the order of the tables."""
+    return ["none", *DOWN, *UP, *dialect.answers, *OTHERS, REDIRECT, SWAP]
+
+
 @dataclass(frozen=True)
 class Cell:
     """One fault on one request of one operation.
 
     Attributes:
+        target: The dialect's name.
         row: The fault's name in the table.
-        kind: The call of S3's that it hits, as `kind_of` names it.
+        kind: The call of the provider's that it hits, as `Dialect.kind_of` names it.
         after: How many requests of that kind pass first.
         at: An offset, for the faults that have one.
     """
 
+    target: str
     row: str
     operation: str
     mode: Mode
@@ -76,22 +68,22 @@ class Cell:
     def __str__(self) -> str:
         at = "" if self.at is None else f"@{self.at}"
         turn = f"#{self.after + 1}" if self.after else ""
-        return f"{self.operation} | {self.row}{at} {self.mode} on {self.kind}{turn}"
+        return f"{self.target}: {self.operation} | {self.row}{at} {self.mode} on {self.kind}{turn}"
 
-    def fault(self, location: str = "") -> Fault:
+    def fault(self, dialect: Dialect, location: str = "") -> Fault:
         """What the proxy is told."""
         given: dict[str, Any] = {
-            "match": lambda request: kind_of(request) == self.kind,
+            "match": lambda request: dialect.kind_of(request) == self.kind,
             "after": self.after,
             "times": 1 if self.mode == "once" else None,
         }
         if self.row in DOWN or self.row in UP:
             return Fault(_fault_kind(self.row), at=self.at, **given)
-        if self.row in ANSWERS:
-            return Fault("status", answer=ANSWERS[self.row], **given)
+        if self.row in dialect.answers:
+            return Fault("status", answer=dialect.answers[self.row], **given)
         match self.row:
             case "200 with error":
-                return Fault("ok_with_error", answer=internal_error(), **given)
+                return Fault("ok_with_error", answer=dialect.failed, **given)
             case "200 of a stranger":
                 return Fault("status", answer=PORTAL, **given)
             case "lost":
@@ -112,7 +104,9 @@ def _fault_kind(row: str) -> Kind:
     return found
 
 
-def cells(operation: Operation, row: str, seen: list[str], *, every: bool) -> Iterator[Cell]:
+def cells(
+    dialect: Dialect, operation: Operation, row: str, seen: list[str], *, every: bool
+) -> Iterator[Cell]:
     """The cells of one row and operation.
 
     Args:
@@ -120,15 +114,33 @@ def cells(operation: Operation, row: str, seen: list[str], *, every: bool) -> It
         every: All offsets, also for large objects.
     """
     for kind in dict.fromkeys(seen):
-        if not _makes_sense(row, kind, operation):
+        if not _makes_sense(dialect, row, kind, operation):
             continue
         last = seen.count(kind) - 1
         for at in _offsets(operation, row, kind, every=every):
-            yield Cell(row, operation.name, "once", kind, 0, at)
+            yield Cell(dialect.name, row, operation.name, "once", kind, 0, at)
             if last > 0 and (every or not operation.is_large or at in (None, 0)):
-                yield Cell(row, operation.name, "once", kind, last, at)
+                yield Cell(dialect.name, row, operation.name, "once", kind, last, at)
             if every or _is_worth_lasting(operation, row, kind, at):
-                yield Cell(row, operation.name, "ever", kind, 0, at)
+                yield Cell(dialect.name, row, operation.name, "ever", kind, 0, at)
+
+
+def some_cells(dialect: Dialect, operation: Operation, row: str, seen: list[str]) -> Iterator[Cell]:
+    """At most two of them, always the same ones: one that comes once and maybe one that lasts."""
+    if operation.is_large and row in SLOW:
+        return
+    chance = random.Random(f"{dialect.name}/{operation.name}/{row}")
+    all_of_them = [
+        cell
+        for cell in cells(dialect, operation, row, seen, every=False)
+        if cell.row != "drip" or cell.at not in TOO_SLOWLY
+    ]
+    once = [cell for cell in all_of_them if cell.mode == "once"]
+    ever = [cell for cell in all_of_them if cell.mode == "ever"]
+    if once:
+        yield chance.choice(once)
+    if ever and chance.random() < LASTING:
+        yield chance.choice(ever)
 
 
 def _is_worth_lasting(operation: Operation, row: str, kind: str, at: int | None) -> bool:
@@ -138,26 +150,24 @@ def _is_worth_lasting(operation: Operation, row: str, kind: str, at: int | None)
     return at in (None, 0, 60) or at == operation.size // 2
 
 
-def _makes_sense(row: str, kind: str, operation: Operation) -> bool:
+def _makes_sense(dialect: Dialect, row: str, kind: str, operation: Operation) -> bool:
     if row == "flip_down":
         return kind == "get" and operation.whole  # the rest only TLS can guard: test_tls.py
     if row in DOWN or row in ("stall in body", "drip"):
-        return kind in ANSWERS_WITH_BODY
+        return kind in dialect.with_answer
     if row in UP:
-        return kind in REQUESTS_WITH_BODY
-    if row == "409 conflict":
-        return kind in ("put", "commit", "copy")
+        return kind in dialect.with_body
     if row == "200 with error":
-        return kind in ("copy", "commit", "delete_many", "begin", "list")
-    return True
+        return kind in dialect.with_answer and kind != "get"
+    return kind in dialect.only_on.get(row, {kind})
 
 
 def _offsets(operation: Operation, row: str, kind: str, *, every: bool) -> list[int | None]:
     if row == "drip":
         # Bytes per second: one that takes a little time, one that takes more than there is.
         if kind == "get":
-            return [operation.size * 4, *([400] if operation.name == "get small" else [])]
-        return [2_000, 15] if kind == "list" else [2_000]
+            return [operation.size * 4, *(TOO_SLOWLY[:1] if operation.name == "get small" else [])]
+        return [2_000, *TOO_SLOWLY[1:]] if kind == "list" else [2_000]
     if row == "stall in body":
         return [operation.size // 2 if kind == "get" else 60]
     if row not in DOWN and row not in UP:

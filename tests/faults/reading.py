@@ -65,7 +65,7 @@ def _cut(data: bytes) -> list[bytes]:
 def _stat_is_right(scene: Scene, value: Any, error: Exception | None) -> str | None:
     if error is not None:
         return None
-    right = (len(SMALL), scene.stage.revision("kept/small"))
+    right = (len(SMALL), scene.stage.store.revision("kept/small"))
     return None if (value.size, value.revision) == right else f"wrong info: {value}"
 
 

@@ -51,7 +51,7 @@ class Scene:
             return bucket.put(key or self.key, data).revision
 
     def content(self, key: str = "") -> bytes | None:
-        return self.stage.content(key or self.key)
+        return self.stage.store.content(key or self.key)
 
 
 @dataclass(frozen=True, kw_only=True)

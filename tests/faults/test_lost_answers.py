@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,11 +14,12 @@ import pytest
 
 from portable.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed
 from portable.storage import Bucket
-from portable.testing.faults import Fault, Request, conflict
+from portable.testing.faults import Fault, Request
 
 from .report import FIGURES
 from .scenes import MIB
-from .stage import ATTEMPTS, Stage, kind_of
+from .stage import ATTEMPTS, Stage
+from .targets import each_target
 
 Condition = Literal["if_absent", "if_match"]
 CONDITIONS: tuple[Condition, ...] = ("if_absent", "if_match")
@@ -33,6 +34,7 @@ STORY_NAMES = (
     "lost, then removed",
     "lost, then overwritten, read back in vain",
 )
+FORMS = len(STORY_NAMES) * len(CONDITIONS) * len(SIZES)
 _numbers = itertools.count(1)
 
 
@@ -65,12 +67,12 @@ class Round:
             info = bucket.put(self.key, self.ours, **options)
         except (AlreadyExists, PreconditionFailed, OutcomeUnknown) as error:
             return type(error).__name__
-        assert info.revision == self.stage.revision(self.key)
+        assert info.revision == self.stage.store.revision(self.key)
         return "stored"
 
     def _before(self) -> str:
         self._put(b"before")
-        revision = self.stage.revision(self.key)
+        revision = self.stage.store.revision(self.key)
         if self.story == "lost, the condition false":
             self._put(self.theirs)
         return revision
@@ -82,7 +84,8 @@ class Round:
     def _arm(self) -> None:
         proxy = self.stage.proxy
         proxy.clear()
-        is_ours = self._is_ours
+        last = "put" if self.kind == "put" else self.stage.dialect.publishes
+        is_ours = self.stage.is_kind(last)
 
         def overwrite(_: Request) -> None:
             self._put(self.theirs)
@@ -97,25 +100,22 @@ class Round:
             case "lost but for the last time":
                 proxy.add(Fault("lost", match=is_ours, times=ATTEMPTS - 1))
             case "conflict once, then lost":
-                proxy.add(Fault("status", match=is_ours, answer=conflict()))
+                proxy.add(Fault("status", match=is_ours, answer=self.stage.dialect.not_now))
                 proxy.add(Fault("lost", match=is_ours))
             case "lost, then overwritten" | "lost, then overwritten, read back in vain":
                 proxy.add(Fault("lost", match=is_ours))
                 proxy.add(Fault("pass", match=is_ours, before=overwrite))
                 if self.story.endswith("in vain"):
-                    proxy.add(Fault("lost", method="HEAD", times=None))
+                    proxy.add(Fault("lost", match=self.stage.is_kind("stat"), times=None))
             case "lost, then removed":
                 proxy.add(Fault("lost", match=is_ours))
                 proxy.add(Fault("pass", match=is_ours, before=remove))
             case _:
                 proxy.add(Fault("lost", match=is_ours))
 
-    def _is_ours(self, request: Request) -> bool:
-        return kind_of(request) == self.kind
-
     def problem(self, verdict: str) -> str | None:
         """What is false about *verdict*, given what the store holds now."""
-        found = self.stage.content(self.key)
+        found = self.stage.store.content(self.key)
         is_stored = found == self.ours
         if found not in (self.ours, self.theirs, b"before", None):
             return f"the store has {len(found or b'')} bytes of neither"
@@ -156,14 +156,17 @@ def _run(stage: Stage, number: int, seed: int) -> Counter[tuple[str, str, str]]:
         if (problem := current.problem(verdict)) is not None:
             problems.append(f"{problem}: {current.story}, {current.condition}, {current.kind}")
         verdicts[current.story, current.condition, verdict] += 1
-        stage.drop(current.key)
+        stage.store.drop(current.key)
     assert not problems, "\n".join(problems)
     return verdicts
 
 
-def _shown(verdicts: Counter[tuple[str, str, str]]) -> str:
+def _shown(target: str, verdicts: Counter[tuple[str, str, str]]) -> str:
     """A row per story and condition."""
-    lines = [f"| {verdicts.total()} lost answers | condition | verdicts |", "|---|---|---|"]
+    lines = [
+        f"| {target}: {verdicts.total()} lost answers | condition | verdicts |",
+        "|---|---|---|",
+    ]
     for story, condition in dict.fromkeys((s, c) for s, c, _ in sorted(verdicts)):
         told = {v: count for (s, c, v), count in verdicts.items() if (s, c) == (story, condition)}
         shown = ", ".join(f"{count} {verdict}" for verdict, count in sorted(told.items()))
@@ -171,62 +174,62 @@ def _shown(verdicts: Counter[tuple[str, str, str]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.parametrize("target", each_target())
 def test_the_verdict_on_a_lost_answer_is_right(
     stage: Stage, request: pytest.FixtureRequest
 ) -> None:
     """No false success, no false conflict, and "unknown" only where nothing proves either."""
-    verdicts = _run(stage, 240, seed=1)
-    request.node.user_properties.append((FIGURES, _shown(verdicts)))
+    verdicts = _run(stage, 240 if stage.dialect.whole else FORMS, seed=1)
+    request.node.user_properties.append((FIGURES, _shown(stage.dialect.name, verdicts)))
     for story in PROVABLE:
         for condition in CONDITIONS:
             assert {v for s, c, v in verdicts if (s, c) == (story, condition)} == {"stored"}
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("target", each_target())
 def test_the_verdict_on_many_lost_answers_is_right(stage: Stage) -> None:
     """A thousand more, in an order of their own."""
     assert _run(stage, 1000, seed=random.randrange(2**32)).total() == 1000
 
 
-@pytest.mark.parametrize("turn", range(6))
-def test_one_of_several_writers_wins_although_answers_are_lost(stage: Stage, turn: int) -> None:
+@pytest.mark.parametrize("target", each_target())
+def test_one_of_several_writers_wins_although_answers_are_lost(stage: Stage) -> None:
     """Four threads ask for the same new key; a third of the answers is lost."""
-    for number in range(5):
-        key = f"races/{turn}-{number}"
-        chance = random.Random(f"{turn}/{number}")
-        stage.proxy.clear()
-        stage.proxy.add(
-            Fault("lost", match=_one_in_three(chance), method="PUT", path="races", times=None)
-        )
-        verdicts: dict[bytes, str] = {}
-        with stage.bucket() as bucket, ThreadPoolExecutor(4) as threads:
-            bodies = [f"writer {writer} of {key}".encode() for writer in range(4)]
-
-            def write(body: bytes, bucket: Bucket = bucket, key: str = key) -> str:
-                try:
-                    bucket.put(key, body, if_absent=True)
-                except (AlreadyExists, OutcomeUnknown) as error:
-                    return type(error).__name__
-                return "stored"
-
-            verdicts = dict(zip(bodies, threads.map(write, bodies), strict=True))
-        stage.proxy.clear()
-        winner = stage.content(key)
-        assert winner in bodies
-        assert verdicts == {
-            body: "stored" if body == winner else "AlreadyExists" for body in bodies
-        }
+    for turn in range(30 if stage.dialect.whole else 10):
+        _race(stage, turn)
 
 
-def _one_in_three(chance: random.Random) -> Callable[[Request], bool]:
-    return lambda _: chance.random() < 1 / 3
+def _race(stage: Stage, turn: int) -> None:
+    key = f"races/{turn}"
+    chance = random.Random(turn)
+    is_put = stage.is_kind("put")
+    stage.proxy.clear()
+    stage.proxy.add(
+        Fault("lost", match=lambda asked: is_put(asked) and chance.random() < 1 / 3, times=None)
+    )
+    bodies = [f"writer {writer} of {key}".encode() for writer in range(4)]
+    with stage.bucket() as bucket, ThreadPoolExecutor(4) as threads:
+
+        def write(body: bytes) -> str:
+            try:
+                bucket.put(key, body, if_absent=True)
+            except (AlreadyExists, OutcomeUnknown) as error:
+                return type(error).__name__
+            return "stored"
+
+        verdicts = dict(zip(bodies, threads.map(write, bodies), strict=True))
+    winner = stage.store.content(key)
+    assert winner in bodies
+    assert verdicts == {body: "stored" if body == winner else "AlreadyExists" for body in bodies}
 
 
+@pytest.mark.parametrize("target", each_target())
 def test_a_write_that_is_not_conditional_is_simply_sent_again(stage: Stage) -> None:
     """Twice is the same as once."""
-    stage.proxy.clear()
-    stage.proxy.add(Fault("lost", method="PUT"))
+    stage.proxy.add(Fault("lost", match=stage.is_kind("put")))
     with stage.bucket() as bucket:
         bucket.put("rounds/plain", b"data")
-    assert [request.method for request in stage.proxy.requests] == ["PUT", "PUT"]
-    assert stage.content("rounds/plain") == b"data"
+    kinds = [stage.dialect.kind_of(request) for request in stage.proxy.requests]
+    assert kinds == ["put", "put"]
+    assert stage.store.content("rounds/plain") == b"data"

@@ -1,6 +1,6 @@
-"""What no checksum of S3's covers is guarded by TLS: flipped bits never come through.
+"""What no checksum covers is guarded by TLS: flipped bits never come through.
 
-S3 gives no digest of a range, a listing, an answer's headers or the XML of a commit. Over https,
+There is no digest of a range, a listing, an answer's headers or the XML of a commit. Over https,
 which every endpoint beyond this machine must use, a changed byte breaks the connection instead.
 """
 
@@ -13,20 +13,18 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from portable.errors import PortableError, Unavailable
-from portable.storage import listing
-from portable.testing.servers import S3Server
 
 from .operations import OPERATIONS
 from .running import Call
-from .scenes import Operation, Scene
+from .scenes import Scene
 from .stage import Stage
+from .targets import TARGETS, alone, each_target
 
 PIECE = 65536
 FLIPS = 8
@@ -42,6 +40,7 @@ TRIED = (
     "delete",
     "delete_many",
 )
+TRIED_ELSEWHERE = ("get range", "list 3 pages", "put small")
 
 
 class TlsServer:
@@ -136,11 +135,32 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
+def _each_with_bundle() -> list[Any]:
+    return [each for each in each_target() if str(each.values[0]).endswith("sdk")]
+
+
 @pytest.fixture
-def tls(server: S3Server, certificate: Path) -> Iterator[TlsServer]:
-    tls = TlsServer(server.port, certificate)
+def tls(stage: Stage, certificate: Path) -> Iterator[TlsServer]:
+    tls = TlsServer(stage.store.port, certificate)
     yield tls
     tls.close()
+
+
+@pytest.fixture
+def plain() -> Iterator[int]:
+    """The port of a server that answers whatever comes in HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as client:
+                        client.recv(PIECE)
+                        client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def _settings(tls: TlsServer, certificate: Path) -> dict[str, Any]:
@@ -148,16 +168,22 @@ def _settings(tls: TlsServer, certificate: Path) -> dict[str, Any]:
     return {"endpoint": endpoint, "ca_bundle": str(certificate), "read_timeout": 0.5}
 
 
-@pytest.fixture(autouse=True)
-def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "PAGE_KEYS", 2)
+def _cases() -> list[Any]:
+    """Those with a `ca_bundle`, with which the fast engine leaves all to the SDK's."""
+    return [
+        pytest.param(dialect.name, name, id=f"{dialect.name}-{name}", marks=alone(dialect))
+        for dialect in TARGETS.values()
+        for name in (TRIED if dialect.whole else TRIED_ELSEWHERE)
+        if dialect.name.endswith("sdk")
+    ]
 
 
-@pytest.mark.parametrize("operation", [OPERATIONS[name] for name in TRIED], ids=TRIED)
+@pytest.mark.parametrize(("target", "name"), _cases())
 def test_a_bit_that_flips_on_the_wire_never_comes_through(
-    stage: Stage, tls: TlsServer, certificate: Path, operation: Operation
+    stage: Stage, tls: TlsServer, certificate: Path, name: str
 ) -> None:
     """At several places of the handshake and the answer."""
+    operation = OPERATIONS[name]
     settings: dict[str, Any] = _settings(tls, certificate)
     problems: list[str] = []
     whole, tried = 0, range(1)
@@ -170,7 +196,7 @@ def test_a_bit_that_flips_on_the_wire_never_comes_through(
             call = Call(operation, scene)
             assert call.finishes(30), call.stack
             problem = operation.check(scene, call.value, call.error)
-            stage.drop(scene.prefix)
+            stage.store.drop(scene.prefix)
         if turn == 0:
             assert call.error is None, call.error
             whole = tls.sent
@@ -180,12 +206,13 @@ def test_a_bit_that_flips_on_the_wire_never_comes_through(
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("target", _each_with_bundle())
 def test_a_flip_after_the_handshake_is_got_over(
     stage: Stage, tls: TlsServer, certificate: Path
 ) -> None:
     """It is a connection that broke, not a server that can't be trusted."""
     stage.keep("kept/small", OPERATIONS["get small"].other)
-    expected = stage.content("kept/small")
+    expected = stage.store.content("kept/small")
     settings: dict[str, Any] = _settings(tls, certificate)
     with stage.bucket(**settings) as bucket:
         bucket.stat("kept/small")
@@ -196,6 +223,7 @@ def test_a_flip_after_the_handshake_is_got_over(
     stage.forget("kept/small")
 
 
+@pytest.mark.parametrize("target", _each_with_bundle())
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(
     stage: Stage, tls: TlsServer
 ) -> None:
@@ -207,10 +235,10 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(
     assert not caught.value.ambiguous
 
 
-def test_a_server_without_tls_is_refused_at_once(stage: Stage, server: S3Server) -> None:
+@pytest.mark.parametrize("target", _each_with_bundle())
+def test_a_server_without_tls_is_refused_at_once(stage: Stage, plain: int) -> None:
     """Nothing was sent, and trying again would not help."""
-    https = replace(server, endpoint=server.endpoint.replace("http:", "https:"))
-    with stage.bucket(endpoint=https.endpoint) as bucket:
+    with stage.bucket(endpoint=f"https://127.0.0.1:{plain}") as bucket:
         with pytest.raises(Unavailable, match="TLS") as caught:
             bucket.get("anything")
     assert not caught.value.retryable

@@ -22,13 +22,13 @@ def _stored(
             return f"reported as stored, but the store has {_show(found)}"
         if not isinstance(value, ObjectInfo):
             return f"no description of what was stored: {value!r}"
-        if value.revision != scene.stage.revision(scene.key) or value.size != len(new):
+        if value.revision != scene.stage.store.revision(scene.key) or value.size != len(new):
             return f"wrong description of what was stored: {value}"
     elif found not in (old, new):
         return f"failed, and the store has {_show(found)}"
     elif isinstance(error, AlreadyExists | PreconditionFailed):
         return f"false verdict: {type(error).__name__}, the store has {_show(found)}"
-    if not scene.faulty and (left := scene.stage.leftovers(scene.prefix)):
+    if not scene.faulty and (left := scene.stage.store.leftovers(scene.prefix)):
         return f"{left} parts of unfinished uploads remain"
     return None
 
@@ -149,7 +149,7 @@ def _copied(scene: Scene, value: Any, error: Exception | None, *, moved: bool) -
         return "both are gone" if source is None and target is None else None
     if target is None or (source is None) != moved:
         return f"reported as done; source {_show(source)}, target {_show(target)}"
-    if value.revision != scene.stage.revision(f"{scene.prefix}target"):
+    if value.revision != scene.stage.store.revision(f"{scene.prefix}target"):
         return f"wrong description of the target: {value}"
     return None
 

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -21,16 +23,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from botocore.exceptions import ClientError
 
 from portable.testing.faults import FaultProxy
 from portable.testing.servers import (
+    AzuriteServer,
     S3Server,
     ServerUnavailable,
     _environments,
     _process,
+    azurite,
     client,
+    container,
     make_bucket,
+    make_container,
     ministack,
     moto_server,
     seaweedfs,
@@ -220,7 +227,7 @@ class TestLife:
         assert leftovers(home) == []
 
     def test_one_that_ends_at_once_shows_its_log(self, home: Path) -> None:
-        def plan(_port: int, _folder: Path) -> _process.Plan:
+        def plan(_port: int, _folder: Path) -> _process.Plan[S3Server]:
             argv = [sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"]
             return _process.Plan(argv, {}, make_ready=refuse)
 
@@ -232,7 +239,7 @@ class TestLife:
     def test_one_that_is_never_ready_shows_its_log(
         self, home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def plan(_port: int, _folder: Path) -> _process.Plan:
+        def plan(_port: int, _folder: Path) -> _process.Plan[S3Server]:
             script = "import time; print('waiting', flush=True); time.sleep(60)"
             return _process.Plan([sys.executable, "-c", script], {}, make_ready=refuse)
 
@@ -245,7 +252,7 @@ class TestLife:
     def test_one_that_ignores_a_request_to_stop_is_killed(self, home: Path) -> None:
         """And so is what it started."""
 
-        def plan(port: int, folder: Path) -> _process.Plan:
+        def plan(port: int, folder: Path) -> _process.Plan[S3Server]:
             script = (
                 "import signal, subprocess, sys, time, pathlib\n"
                 "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -293,6 +300,54 @@ def wait_for(is_true: Callable[[], bool], seconds: float = 10) -> None:
     while not is_true() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert is_true()
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[AzuriteServer]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(azurite())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        make_container(server, BUCKET)
+        yield server
+
+
+@pytest.mark.xdist_group("azurite")
+class TestAzurite:
+    def test_it_stores_and_gives_back(self, azure: AzuriteServer) -> None:
+        make_container(azure, BUCKET)
+        with container(azure, BUCKET) as client:
+            client.upload_blob("ü/a b+c", b"body")
+            assert client.download_blob("ü/a b+c").readall() == b"body"
+
+    def test_a_wrong_key_and_a_wrong_digest_are_refused(self, azure: AzuriteServer) -> None:
+        other = replace(azure, key=base64.b64encode(b"other").decode())
+        with container(other, BUCKET) as client, pytest.raises(HttpResponseError) as caught:
+            client.upload_blob("key", b"body")
+        assert caught.value.status_code == 403
+        assert azure.key not in repr(azure)
+        wrong = {"Content-MD5": base64.b64encode(hashlib.md5(b"other").digest()).decode()}
+        with container(azure, BUCKET) as client, pytest.raises(HttpResponseError) as caught:
+            client.upload_blob("key", b"body", headers=wrong)
+        assert caught.value.status_code == 400
+        assert "Md5Mismatch" in str(caught.value)
+
+    def test_queues_answer_there_too(self, azure: AzuriteServer) -> None:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{azure.queue_endpoint}?comp=list", timeout=10)
+        with caught.value as answer:
+            assert "Azurite-Queue" in answer.headers["Server"]
+
+    def test_nothing_is_left(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        with ExitStack() as stack:
+            try:
+                server = stack.enter_context(azurite())
+            except ServerUnavailable as error:
+                skip_or_fail(error)
+            assert len(leftovers(tmp_path, server.port)) >= 2
+        assert leftovers(tmp_path, server.port) == []
 
 
 class TestEnvironments:

@@ -17,11 +17,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from portable.addresses import SCHEME, split_bucket
 from portable.config.secrets import shown_url
 from portable.config.urls import is_url
 from portable.errors import InvalidArgument
-
-SCHEME = "portable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +99,8 @@ def _in_profile(text: str, rest: str) -> Address:
             f"{_quoted(text)} has a '?' or '#': the profile has the settings, and in a key they "
             "are written %3F and %23"
         )
-    if not rest.startswith("@"):
-        return Address(None, _decoded(rest, text))
-    name, _, key = rest[1:].partition("/")
-    if not name:
-        raise InvalidArgument(
-            f"{_quoted(text)} names no bucket after '@': {SCHEME}://@datasets/key, or %40 for a "
-            "key that begins with '@'"
-        )
-    return Address(_decoded(name, text), _decoded(key, text))
+    name, key = split_bucket(rest)
+    return Address(name and _decoded(name, text), _decoded(key, text))
 
 
 def _folder_and_key(path: str, *, folder: bool) -> tuple[str, str]:

@@ -14,13 +14,14 @@ from portable.cli.commands import command
 from portable.cli.progress import shown
 from portable.cli.reading import write_out
 from portable.cli.session import Session
+from portable.cli.syncing import DryRun, Exclude, Include, carry_out, folder_of
 from portable.errors import InvalidArgument, NotFound, ObjectChanged
 
 if TYPE_CHECKING:
     from portable.storage import ObjectInfo
 
 STDIO = "-"
-UNTIL_THEN = "copy its files one by one; whole folders come in a later version"
+RECURSIVE = "add -r to copy what is in it"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,6 +61,12 @@ def copy(
     if_absent: Annotated[
         bool, typer.Option("--if-absent", help="Fail if the object exists.")
     ] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="What is in a folder, into a folder.")
+    ] = False,
+    dry_run: DryRun = False,
+    include: Include = None,
+    exclude: Exclude = None,
 ) -> None:
     """Copy files into a bucket, objects to files, or objects between buckets.
 
@@ -69,6 +76,13 @@ def copy(
     write = WriteOptions(
         content_type=content_type, metadata=_pairs(metadata or []), if_absent=if_absent
     )
+    if recursive:
+        if write.any:
+            raise InvalidArgument("-r takes no --content-type, --metadata or --if-absent")
+        _copy_folders(session, sources, target, dry_run, include, exclude)
+        return
+    if dry_run or include or exclude:
+        raise InvalidArgument("--dry-run, --include and --exclude are for folders: add -r")
     if target == STDIO and session.as_json:
         raise InvalidArgument("--json and the target '-' both want standard output")
     if len(sources) > 1 and not _takes_several(target):
@@ -76,9 +90,13 @@ def copy(
             f"{len(sources)} sources need a folder as the target: one that exists here, or end "
             f"{target!r} with '/'"
         )
-    copied = [_copy(session, source, target, write) for source in sources]
-    if session.as_json:
-        session.document({"copied": copied})
+    copied: list[dict[str, Any]] = []
+    try:
+        for source in sources:
+            copied.append(_copy(session, source, target, write))
+    finally:  # what was copied is there, whatever became of the rest
+        if session.as_json and (copied or not sys.exc_info()[0]):
+            session.document({"copied": copied})
 
 
 def move(
@@ -114,6 +132,28 @@ def move(
     session.note(f"moved {where[0]} to {where[1]}")
 
 
+def _copy_folders(
+    session: Session,
+    sources: list[str],
+    target: str,
+    dry_run: bool,
+    include: list[str] | None,
+    exclude: list[str] | None,
+) -> None:
+    from portable.transfers.engine import Plan
+
+    if len(sources) > 1:
+        raise InvalidArgument("-r copies what is in one folder; give one source")
+    plan = Plan(
+        source=folder_of(session, sources[0]),
+        target=folder_of(session, target),
+        dry_run=dry_run,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+    )
+    carry_out(session, plan)
+
+
 def _copy(session: Session, source: str, target: str, write: WriteOptions) -> dict[str, Any]:
     """Copy one object or file, and return what there is to tell of it."""
     if source == STDIO or is_local(source):
@@ -138,7 +178,10 @@ def _copy(session: Session, source: str, target: str, write: WriteOptions) -> di
     if place.is_folder:
         place = place.child(_name(origin.key))
     bucket, home = session.bucket(origin), session.bucket(place)
-    info = bucket.copy(origin.key, place.key, to=home)
+    # Asked only to know whether a bar is worth it; a copy on the server has nothing to show.
+    size = bucket.stat(origin.key).size if session.shows_progress else None
+    with shown(session, origin.key, size) as progress:
+        info = bucket.copy(origin.key, place.key, to=home, progress=progress)
     return _done(session, f"{bucket.url}/{origin.key}", f"{home.url}/{place.key}", info)
 
 
@@ -147,7 +190,7 @@ def _upload(session: Session, source: str, place: Address, write: WriteOptions) 
         raise InvalidArgument("standard input has no name: give the object's whole key")
     path = Path(source)
     if source != STDIO and path.is_dir():
-        raise InvalidArgument(f"the source {source!r} is a folder: {UNTIL_THEN}")
+        raise InvalidArgument(f"the source {source!r} is a folder: {RECURSIVE}")
     if source != STDIO and not path.exists():
         raise NotFound(
             f"there is no local file {source!r}; an object of the profile's bucket is "

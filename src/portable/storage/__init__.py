@@ -10,6 +10,7 @@ from portable.storage.active import ActiveBucket
 from portable.storage.bucket import Bucket
 from portable.storage.driver import Capabilities
 from portable.storage.types import Checksum, DeleteReport, Listing, ObjectInfo, SignedRequest
+from portable.transfers.report import TransferReport
 
 _bucket = ActiveBucket()
 
@@ -18,6 +19,7 @@ copy = _bucket.copy
 delete = _bucket.delete
 delete_many = _bucket.delete_many
 delete_prefix = _bucket.delete_prefix
+download = _bucket.download
 exists = _bucket.exists
 get = _bucket.get
 get_ranges = _bucket.get_ranges
@@ -28,6 +30,8 @@ open = _bucket.open
 put = _bucket.put
 sign = _bucket.sign
 stat = _bucket.stat
+sync = _bucket.sync
+upload = _bucket.upload
 
 __all__ = [
     "Bucket",
@@ -37,11 +41,13 @@ __all__ = [
     "Listing",
     "ObjectInfo",
     "SignedRequest",
+    "TransferReport",
     "abort_stale_uploads",
     "copy",
     "delete",
     "delete_many",
     "delete_prefix",
+    "download",
     "exists",
     "get",
     "get_ranges",
@@ -52,4 +58,6 @@ __all__ = [
     "put",
     "sign",
     "stat",
+    "sync",
+    "upload",
 ]

@@ -50,14 +50,15 @@ def _connect(name: str, settings: StorageSettings) -> StorageDriver:
 
 
 class ActiveBucket(Bucket):
-    """The bucket of whichever profile is active when a method is called."""
+    """The bucket of whichever profile is active when a method is called; its own, or by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
         self._buckets: dict[tuple[str, StorageSettings], Bucket] = {}
         self._resolved: dict[str | None, _Resolved] = {}
 
-    def __reduce__(self) -> tuple[Callable[[], Bucket], tuple[()]]:
-        return _active_bucket, ()
+    def __reduce__(self) -> tuple[Callable[..., Bucket], tuple[str, ...]]:
+        return (_active_bucket, ()) if self._name is None else (ActiveBucket, (self._name,))
 
     @property
     def _connection(self) -> Connection:
@@ -72,7 +73,7 @@ class ActiveBucket(Bucket):
     def _resolve(self) -> Connection:
         from portable.config import resolve_storage
 
-        resolved = resolve_storage(None)
+        resolved = resolve_storage(self._name)
         key = (resolved.adapter.name, resolved.settings)
         bucket = bucket_from(resolved.adapter, resolved.settings)
         return self._buckets.setdefault(key, bucket)._connection

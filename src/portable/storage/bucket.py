@@ -20,6 +20,7 @@ from portable.storage.bodies import Body, opened
 from portable.storage.connection import Connection
 from portable.storage.deletes import delete_all
 from portable.storage.descriptions import describe
+from portable.storage.folders import Folders
 from portable.storage.keys import check_key, check_prefix, check_readable
 from portable.storage.streams import ObjectWriter, TextWriter
 from portable.storage.types import DeleteReport, Listing, ObjectInfo, SignedRequest
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 METHODS = ("GET", "PUT", "HEAD", "DELETE")
 
 
-class Bucket:
+class Bucket(Folders):
     """Objects by key, at one provider.
 
     Safe to use from many threads, after `fork`, and to pickle: a bucket travels into a worker
@@ -391,13 +392,21 @@ class Bucket:
             self._connection, "delete_prefix", (info.key for info in self.list(prefix))
         )
 
-    def copy(self, source: str, target: str, *, to: Bucket | None = None) -> ObjectInfo:
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        to: Bucket | None = None,
+        progress: Progress | None = None,
+    ) -> ObjectInfo:
         """Copy an object, its content type and metadata; on the server where it can.
 
         Args:
             source: A key of this bucket.
             target: A key of this bucket, or of *to*.
             to: Another bucket, at any provider; the data then may pass through this process.
+            progress: As in `put`; not called where the server copies.
 
         Raises:
             NotFound: no such source.
@@ -407,9 +416,8 @@ class Bucket:
         with self._connection.located("copy", source):
             check_readable(source)
             check_key(target, home.prefix)
-            _, stored = copies.copy(
-                self._connection, self._connection.prefix + source, home, home.prefix + target
-            )
+            full = self._connection.prefix + source
+            _, stored = copies.copy(self._connection, full, home, home.prefix + target, progress)
         return describe(home, stored)
 
     def move(self, source: str, target: str) -> ObjectInfo:

@@ -28,11 +28,13 @@ T = TypeVar("T")
 
 _lock = threading.RLock()  # a driver may be made around another one
 _budgets: dict[str, Budget] = {}
+_forks = 0  # how often this process's line was forked: cheaper to look at than the process id
 
 
 def _begin_anew() -> None:
     """In a forked child: another thread of the parent may have held these locks."""
-    global _lock
+    global _forks, _lock
+    _forks += 1
     _lock = threading.RLock()
     _budgets.clear()
 
@@ -45,7 +47,7 @@ class Live:
     """What one process has of a connection."""
 
     def __init__(self, driver: StorageDriver, retry: Retry, concurrency: int) -> None:
-        self.pid = os.getpid()
+        self.forks = _forks
         self.driver = driver
         self.capabilities: Capabilities = driver.capabilities
         self.retry = retry
@@ -54,9 +56,9 @@ class Live:
     @cached_property
     def pool(self) -> ThreadPoolExecutor:
         """Threads for the parts of large objects."""
-        from concurrent.futures import ThreadPoolExecutor  # 3 ms to import
+        from portable.threads import ContextThreads  # 3 ms to import
 
-        return ThreadPoolExecutor(self._concurrency, thread_name_prefix="portable")
+        return ContextThreads(self._concurrency, thread_name_prefix="portable")
 
     def close(self) -> None:
         """End the threads, if any were made, and drop the driver's connections."""
@@ -97,7 +99,7 @@ class Connection:
     def live(self) -> Live:
         """This process's driver and threads."""
         live = self._live
-        if live is None or live.pid != os.getpid():
+        if live is None or live.forks != _forks:
             live = self._begin()
         return live
 
@@ -114,7 +116,7 @@ class Connection:
     def _begin(self) -> Live:
         with _lock:
             live = self._live
-            if live is None or live.pid != os.getpid():
+            if live is None or live.forks != _forks:
                 budget = _budgets.setdefault(
                     f"{self.provider} {self.settings.endpoint_id}", Budget()
                 )
@@ -158,5 +160,5 @@ class Connection:
     def close(self) -> None:
         """Drop this process's driver and threads; the next call makes new ones."""
         live, self._live = self._live, None
-        if live is not None and live.pid == os.getpid():
+        if live is not None and live.forks == _forks:
             live.close()

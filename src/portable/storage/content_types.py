@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +30,16 @@ _PACKED = {
 
 def guess(key: str) -> str:
     """The content type for *key*; a packed file is what it is packed as: bytes stay as stored."""
-    kind, packed = _types().guess_type("file:///" + key.rpartition("/")[2])
+    name = key.rpartition("/")[2]
+    dot = name.find(".", 1)
+    if dot < 0:
+        return DEFAULT
+    return _of_name(name if name[0] == "." else f"x{name[dot:]}")
+
+
+@lru_cache(maxsize=1024)
+def _of_name(name: str) -> str:
+    kind, packed = _types().guess_type("file:///" + name)
     if packed is not None:
         return _PACKED.get(packed, DEFAULT)
     return kind or DEFAULT

@@ -17,7 +17,7 @@ from portable.storage.bodies import opened
 from portable.storage.content_types import DEFAULT
 from portable.storage.metadata import check_metadata, unstamped
 from portable.storage.reads import check_revision, expected_crc32, iterate
-from portable.storage.uploads import WriteRequest, store
+from portable.storage.uploads import Progress, WriteRequest, store
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def copy(
-    origin: Connection, source: str, target_home: Connection, target: str
+    origin: Connection,
+    source: str,
+    target_home: Connection,
+    target: str,
+    progress: Progress | None = None,
 ) -> tuple[StoredObject, StoredObject]:
     """Copy the full key *source* to the full key *target*; content type and metadata go along.
 
@@ -36,7 +40,7 @@ def copy(
     if _place(origin) == _place(target_home) and source == target:
         return found, found
     stored = target_home.call(lambda: target_home.driver.copy(found, target, origin=origin.driver))
-    return found, stored or _stream(origin, found, target_home, target)
+    return found, stored or _stream(origin, found, target_home, target, progress)
 
 
 def _place(connection: Connection) -> tuple[str, str, str]:
@@ -78,13 +82,17 @@ def _exists(connection: Connection, key: str) -> bool:
 
 
 def _stream(
-    origin: Connection, found: StoredObject, target_home: Connection, target: str
+    origin: Connection,
+    found: StoredObject,
+    target_home: Connection,
+    target: str,
+    progress: Progress | None,
 ) -> StoredObject:
     user, _ = unstamped(found.metadata or {}, ascii_only=origin.capabilities.metadata_ascii)
     request = WriteRequest(content_type=found.content_type or DEFAULT, metadata=_portable(user))
     with closing(iterate(origin, found.key, found)) as chunks, opened(chunks) as read_once:
         source = replace(read_once, size=found.size, digest=lambda: expected_crc32(found))
-        stored = store(target_home, target, source, request)
+        stored = store(target_home, target, source, request, progress)
     if stored.size != found.size:
         raise IntegrityError(f"{stored.size} bytes arrived of {found.size}")
     return stored

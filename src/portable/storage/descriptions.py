@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 def describe(connection: Connection, stored: StoredObject) -> ObjectInfo:
     """Without the bucket's prefix and portable's own metadata, which is decoded."""
     user: dict[str, str] | None = None
+    crc32 = stored.crc32
     if stored.metadata is not None:
         user, _ = unstamped(stored.metadata, ascii_only=connection.capabilities.metadata_ascii)
-    crc32 = expected_crc32(stored)
+        crc32 = expected_crc32(stored)
     return ObjectInfo(
         key=stored.key.removeprefix(connection.prefix),
         size=stored.size,

@@ -28,6 +28,8 @@ class Capabilities:
         storage_classes: Does a put take the provider's storage class?
         checksum: Where the digest of the content rides: in the provider's own whole-object
             checksum, or in metadata that `portable` adds and hides.
+        late_metadata: Does a multipart upload's metadata go with `commit`, and not with `begin`, so
+            that the digest of data of any length is known in time?
         metadata_ascii: Must metadata values be ASCII, so that the rest is sent as RFC 2047 words?
         put_max: Bytes of the largest object one request can store.
         part_min: Bytes of the smallest part but the last.
@@ -35,6 +37,7 @@ class Capabilities:
         parts_max: Parts in one object.
         delete_max: Keys in one delete request.
         sign_max: Longest life of a signed request; `None` where the provider can't sign.
+        signs_content_type: Does a signed PUT hold its sender to the content type?
     """
 
     put_if_absent: bool = True
@@ -43,6 +46,7 @@ class Capabilities:
     cross_process: bool = True
     storage_classes: bool = False
     checksum: Literal["native", "metadata"] = "metadata"
+    late_metadata: bool = False
     metadata_ascii: bool = False
     put_max: int = 5 * 1024**3
     part_min: int = 1
@@ -50,6 +54,7 @@ class Capabilities:
     parts_max: int = 10_000
     delete_max: int = 1
     sign_max: timedelta | None = None
+    signs_content_type: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,11 @@ def check_readable(key: object) -> str:
     return key
 
 
+def is_plain(key: str) -> bool:
+    """Is *key* one that could have been written here, but for its length?"""
+    return _REFUSED.search(key) is None
+
+
 def check_prefix(prefix: object) -> str:
     """Return *prefix* when keys can begin with it."""
     if not isinstance(prefix, str):

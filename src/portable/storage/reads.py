@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
+from portable import interrupt
 from portable.errors import (
     IntegrityError,
     InvalidType,
@@ -79,6 +80,7 @@ class ObjectStream:
     def read(self, size: int = READ_BYTES) -> bytes:
         """Return some bytes, at most *size*; ``b""`` at the end and not before."""
         while self.position < self.end:
+            interrupt.check()
             wanted = min(size, self.end - self.position)
             try:
                 data = self._body.read(wanted)

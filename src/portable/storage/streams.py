@@ -45,6 +45,8 @@ class ObjectReader(io.RawIOBase):
         self._block = memoryview(b"")
         self._block_start = 0
         self._block_bytes = FIRST_BLOCK_BYTES
+        self._expected = 0
+        self._until = info.size
         self._ahead: deque[tuple[int, int, Future[bytes]]] = deque()
         self._crc32: int | None = 0
         self._crc32_end = 0
@@ -68,6 +70,13 @@ class ObjectReader(io.RawIOBase):
             raise InvalidArgument(f"position {base[whence] + offset} is before the first byte")
         self._position = base[whence] + offset
         return self._position
+
+    def expect(self, end: int) -> None:
+        """Say that all up to *end* is about to be read, so that a jump fetches that much at once.
+
+        It holds until it is said again; 0 says nothing.
+        """
+        self._expected = min(end, self._info.size)
 
     def readinto(self, buffer: Buffer, /) -> int:
         self._check_open()
@@ -109,10 +118,7 @@ class ObjectReader(io.RawIOBase):
         while self._ahead and not self._ahead[0][0] <= self._position < self._ahead[0][1]:
             self._ahead.popleft()[2].cancel()
         if not self._ahead:
-            sequential = self._position == self._block_start + len(self._block)
-            self._block_bytes = (
-                min(self._block_bytes * 2, PART_BYTES) if sequential else FIRST_BLOCK_BYTES
-            )
+            self._plan()
             self._fetch_ahead(self._position)
         start, end, future = self._ahead.popleft()
         if self._block_bytes == PART_BYTES:
@@ -127,8 +133,20 @@ class ObjectReader(io.RawIOBase):
             raise
         self._digest(start, end)
 
+    def _plan(self) -> None:
+        """Decide how much to fetch from the position."""
+        wanted = self._expected - self._position
+        self._until = self._info.size
+        if self._position == self._block_start + len(self._block):  # reading on
+            size = max(self._block_bytes * 2, wanted)
+        elif wanted > 0:
+            size, self._until = wanted, self._expected
+        else:
+            size = FIRST_BLOCK_BYTES
+        self._block_bytes = min(size, PART_BYTES)
+
     def _fetch_ahead(self, start: int) -> bool:
-        end = min(start + self._block_bytes, self._info.size)
+        end = min(start + self._block_bytes, self._until)
         if start >= end:
             return False
         revision = self._info.revision
@@ -273,5 +291,5 @@ class TextWriter(io.TextIOWrapper):
             self.abort()
 
     def __del__(self) -> None:
-        if not self._writer._done:
+        if not self.buffer.closed:
             self.abort()

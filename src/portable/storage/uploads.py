@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from portable import interrupt
 from portable.errors import (
     AlreadyExists,
     IntegrityError,
@@ -132,8 +133,9 @@ class Upload:
     @property
     def wants_digest(self) -> bool:
         """The digest rides in the metadata, which is sent before the parts."""
-        in_metadata = self._connection.capabilities.checksum == "metadata"
-        return in_metadata and self._size is not None and self._size > self._first_part
+        able = self._connection.capabilities
+        is_early = able.checksum == "metadata" and not able.late_metadata
+        return is_early and self._size is not None and self._size > self._first_part
 
     def send(self, piece: Piece) -> None:
         """Take a full part; it is sent while the caller makes the next one.
@@ -169,18 +171,17 @@ class Upload:
             self._drop_pending()
         if self._id is not None:
             try:
-                self._connection.call(
-                    lambda: self._connection.driver.abort(self._key, str(self._id))
-                )
+                with interrupt.deaf():
+                    self._connection.call(
+                        lambda: self._connection.driver.abort(self._key, str(self._id))
+                    )
             except PortableError as error:
                 self._note_leftover(error)
             self._id = None
 
     def _put(self, body: Piece) -> StoredObject:
         crc32 = zlib.crc32(body)
-        in_metadata = self._connection.capabilities.checksum == "metadata"
-        stamp = Stamp(self._write_id, crc32 if in_metadata else None)
-        write = self._request.options(self._connection, stamp)
+        write = self._request.options(self._connection, Stamp(self._write_id, crc32))
         driver = self._connection.driver
         self._report(len(body))  # what a callback raises must come before the object does
         stored = self._connection.call(
@@ -241,13 +242,15 @@ class Upload:
                 f"the source changed while it was read: it had {self._size} bytes and gave "
                 f"{self._offset}; nothing was published"
             )
-        write = self._request.options(self._connection, Stamp(self._write_id, self.crc32))
+        able = self._connection.capabilities
+        digest = crc32 if able.checksum == "metadata" and able.late_metadata else self.crc32
+        write = self._request.options(self._connection, Stamp(self._write_id, digest))
         driver, upload = self._connection.driver, str(self._id)
         stored = self._connection.call(
             lambda: driver.commit(self._key, upload, parts, crc32, write), settle=self._settle
         )
         self._id = None
-        kept = self.crc32 is not None or self._connection.capabilities.checksum == "native"
+        kept = digest is not None or able.checksum == "native"
         return _completed(stored, write, crc32 if kept else None)
 
     def _settle(self, final: PortableError) -> StoredObject:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from portable.storage import Bucket
+    from portable.testing.servers import AzuriteServer
 
 pytest.register_assert_rewrite("portable.testing.conformance", "portable.testing.stateful")
 
-PROVIDERS = ("memory", "local", "aws")
+PROVIDERS = ("memory", "local", "aws", "gcp", "azure", "digitalocean")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,6 +90,79 @@ def portable_aws_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
         name = f"portable-{uuid.uuid4().hex[:12]}"
         make_bucket(name)
         bucket = open_s3_bucket(name, region="us-east-1")
+        yield bucket
+        bucket.close()
+
+
+@pytest.fixture
+def portable_gcp_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket of the gcp provider, served by a fake in this process."""
+    pytest.importorskip(
+        "google.auth", reason="google-auth isn't installed: pip install 'portable-cloud[gcp]'"
+    )
+    from portable.testing.fakes.gcs import FakeGcs
+    from portable.testing.targets.gcs import isolate, open_gcs_bucket
+
+    isolate(monkeypatch)
+    with FakeGcs() as server:
+        name = f"portable-{uuid.uuid4().hex[:12]}"
+        server.make_bucket(name)
+        bucket = open_gcs_bucket(name, endpoint=server.endpoint)
+        yield bucket
+        bucket.close()
+
+
+@pytest.fixture(scope="session")
+def _portable_azurite() -> Iterator[AzuriteServer]:
+    from portable.testing.servers import ServerUnavailable, azurite, skip_or_fail
+
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(azurite())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        yield server
+
+
+@pytest.fixture
+def portable_azure_bucket(
+    _portable_azurite: AzuriteServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bucket]:
+    """An empty bucket of the azure provider, served by Azurite; the first takes a few seconds."""
+    pytest.importorskip(
+        "azure.storage.blob",
+        reason="azure-storage-blob isn't installed: pip install 'portable-cloud[azure]'",
+    )
+    from portable.testing.servers import make_container
+    from portable.testing.targets.azure import isolate, open_azure_bucket
+
+    isolate(monkeypatch, _portable_azurite)
+    name = f"portable-{uuid.uuid4().hex[:12]}"
+    make_container(_portable_azurite, name)
+    bucket = open_azure_bucket(name, endpoint=_portable_azurite.endpoint)
+    yield bucket
+    bucket.close()
+
+
+@pytest.fixture
+def portable_digitalocean_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket of the digitalocean provider, served by moto in this process."""
+    pytest.importorskip(
+        "moto", reason="moto isn't installed: pip install 'portable-cloud[testing]'"
+    )
+    pytest.importorskip(
+        "boto3", reason="boto3 isn't installed: pip install 'portable-cloud[digitalocean]'"
+    )
+    from portable.testing.targets.spaces import isolate, open_spaces_bucket
+
+    with monkeypatch.context() as patch, _moto(patch) as make_bucket:
+        isolate(patch, "testing", "testing")
+        name = f"portable-{uuid.uuid4().hex[:12]}"
+        make_bucket(name)
+        # moto answers for Amazon's hosts only.
+        bucket = open_spaces_bucket(
+            name, endpoint="https://s3.us-east-1.amazonaws.com", conditional_writes=True
+        )
         yield bucket
         bucket.close()
 

@@ -32,7 +32,7 @@ from portable.errors import (
 )
 from portable.storage import Bucket
 from portable.testing.faults import Answer, Fault, FaultProxy, error_answer
-from portable_aws.errors import BY_CODE, BY_STATUS, RangeOutside
+from portable_aws.codes import BY_CODE, BY_STATUS, RangeOutside
 
 # What each code means to a user: this table and the adapter's were written apart.
 MEANING: dict[type[PortableError], str] = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portable.cli.addresses import SCHEME, parse
+from portable.addresses import SCHEME
+from portable.cli.addresses import parse
 from portable.cli.commands import command
 from portable.cli.doctor.checks import Check, Checks
 from portable.cli.failures import FAILED

@@ -132,6 +132,7 @@ class KeyCases(Cases):
             bucket.delete("copy")
 
     @quirk("order_by_segment")
+    @quirk("order_by_utf16")
     def test_weird_keys_live_together(self, bucket: Bucket, raw: Raw) -> None:
         """Each has its own content, listed in order and deleted in one call."""
         for key in WEIRD:

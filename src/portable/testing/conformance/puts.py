@@ -9,6 +9,7 @@ import pytest
 from portable.errors import InvalidArgument, PermissionDenied, Unsupported
 from portable.storage import Bucket
 from portable.testing.conformance.base import LARGE, PART, Cases, Raw, content, crc32_of
+from portable.testing.conformance.quirks import quirk
 from portable.testing.drivers import Watch
 from portable.testing.harness import Harness
 
@@ -96,6 +97,7 @@ class PutCases(Cases):
         assert bucket.stat("key").metadata == {"old": "1"}
         assert raw.open_uploads() == 0
 
+    @quirk("no_multipart")
     @pytest.mark.parametrize("method", ["begin", "upload_part", "commit"])
     def test_put_that_is_refused_midway_keeps_the_old_object(
         self, bucket: Bucket, raw: Raw, method: str

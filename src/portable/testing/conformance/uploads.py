@@ -24,6 +24,7 @@ def _begin(bucket: Bucket, raw: Raw, key: str) -> None:
 class UploadCases(Cases):
     """`Bucket.abort_stale_uploads`, and what a large put sends."""
 
+    @quirk("no_multipart")
     def test_stale_uploads_are_dropped(self, bucket: Bucket, raw: Raw) -> None:
         """Whoever began them; objects stay, and a second call finds nothing."""
         bucket.put("a/key", b"x")
@@ -35,6 +36,7 @@ class UploadCases(Cases):
         assert raw.keys() == {"a/key"}
         assert bucket.get("a/key") == b"x"
 
+    @quirk("no_multipart")
     @quirk("uploads_undated")
     def test_uploads_under_way_are_kept(self, bucket: Bucket, raw: Raw) -> None:
         """Those younger than the age given; a day unless given."""
@@ -59,6 +61,7 @@ class UploadCases(Cases):
             bucket.abort_stale_uploads(older_than="1d")  # type: ignore[arg-type]
         assert caught.value.operation == "abort_stale_uploads"
 
+    @quirk("no_multipart")
     def test_large_put_is_committed_once(self, bucket: Bucket, raw: Raw) -> None:
         """Begun once, its parts sent once each, committed last."""
         watch = Watch()

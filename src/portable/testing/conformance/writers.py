@@ -16,6 +16,7 @@ import pytest
 from portable.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied
 from portable.storage import Bucket
 from portable.testing.conformance.base import LARGE, MIB, Cases, Raw, content
+from portable.testing.conformance.quirks import quirk
 from portable.testing.conformance.unclean import UNCLEAN, Interrupted
 from portable.testing.drivers import Watch
 
@@ -168,6 +169,7 @@ class WriterCases(Cases):
         assert file.info is None
         assert raw.read("key") == b"fast"
 
+    @quirk("no_multipart")
     def test_write_that_is_refused_publishes_nothing_later(self, bucket: Bucket, raw: Raw) -> None:
         """When the server stops taking parts, a close isn't a success."""
 

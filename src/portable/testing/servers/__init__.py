@@ -10,7 +10,14 @@ cache folder). What a server stores is gone when it stops, and it stops whatever
 process that started it.
 """
 
+from portable.testing.servers._azurite import (
+    AzuriteServer,
+    azurite,
+    container,
+    make_container,
+)
 from portable.testing.servers._environments import cache_folder
+from portable.testing.servers._fake_gcs import GcsServer, fake_gcs_server, make_gcs_bucket
 from portable.testing.servers._ministack import ministack
 from portable.testing.servers._moto import moto_server
 from portable.testing.servers._seaweedfs import seaweedfs
@@ -25,11 +32,18 @@ from portable.testing.servers._server import (
 )
 
 __all__ = [
+    "AzuriteServer",
+    "GcsServer",
     "S3Server",
     "ServerUnavailable",
+    "azurite",
     "cache_folder",
     "client",
+    "container",
+    "fake_gcs_server",
     "make_bucket",
+    "make_container",
+    "make_gcs_bucket",
     "ministack",
     "moto_server",
     "running_with_bucket",

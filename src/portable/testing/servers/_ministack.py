@@ -29,7 +29,7 @@ def ministack() -> Iterator[S3Server]:
     """
     programs = environment("ministack", REQUIREMENTS)
 
-    def plan(port: int, folder: Path) -> Plan:
+    def plan(port: int, folder: Path) -> Plan[S3Server]:
         root = S3Server(
             name="ministack",
             endpoint=f"http://127.0.0.1:{port}",

@@ -27,7 +27,7 @@ def moto_server() -> Iterator[S3Server]:
     """
     programs = environment("moto", REQUIREMENTS)
 
-    def plan(port: int, _folder: Path) -> Plan:
+    def plan(port: int, _folder: Path) -> Plan[S3Server]:
         server = S3Server(
             name="moto",
             endpoint=f"http://127.0.0.1:{port}",

@@ -14,10 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from portable.testing.servers._ports import reserved
-from portable.testing.servers._server import S3Server, ServerUnavailable
+from portable.testing.servers._server import ServerUnavailable
+
+Server = TypeVar("Server")
 
 START_SECONDS = 40.0
 GRACE_SECONDS = 1.0  # from SIGTERM to SIGKILL: nothing that a server holds is worth more
@@ -27,7 +29,7 @@ SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Generic[Server]):
     """How one server is to be run.
 
     Attributes:
@@ -39,14 +41,14 @@ class Plan:
 
     argv: Sequence[str]
     environment: Mapping[str, str]
-    make_ready: Callable[[], S3Server]
+    make_ready: Callable[[], Server]
     leftovers: Sequence[str] = ()
 
 
 @contextmanager
 def running(
-    name: str, plan: Callable[[int, Path], Plan], *, offsets: Sequence[int] = (0,)
-) -> Iterator[S3Server]:
+    name: str, plan: Callable[[int, Path], Plan[Server]], *, offsets: Sequence[int] = (0,)
+) -> Iterator[Server]:
     """Run what *plan* makes of a port and an empty folder.
 
     Args:
@@ -74,10 +76,10 @@ class _EndedEarly(Exception):
     pass
 
 
-class _Child:
+class _Child(Generic[Server]):
     """One server's supervisor, as seen from the process that started it."""
 
-    def __init__(self, name: str, plan: Plan, folder: Path, reservation: int) -> None:
+    def __init__(self, name: str, plan: Plan[Server], folder: Path, reservation: int) -> None:
         self._name = name
         self._plan = plan
         self._owner = os.getpid()
@@ -125,7 +127,7 @@ class _Child:
         self._stop()
         atexit.unregister(self._stop)
 
-    def wait_until_usable(self) -> S3Server:
+    def wait_until_usable(self) -> Server:
         from botocore.exceptions import BotoCoreError, ClientError
 
         deadline = time.monotonic() + START_SECONDS

@@ -27,7 +27,7 @@ def seaweedfs() -> Iterator[S3Server]:
     """
     programs = environment("seaweedfs", REQUIREMENTS)
 
-    def plan(port: int, folder: Path) -> Plan:
+    def plan(port: int, folder: Path) -> Plan[S3Server]:
         server = S3Server(
             name="seaweedfs",
             endpoint=f"http://127.0.0.1:{port}",

@@ -146,6 +146,7 @@ def s3_harness(
     oracle: type[S3Oracle] = S3Oracle,
     checksums: Literal["when_supported", "when_required"] = "when_supported",
     endpoint: str | None = None,
+    engine: Literal["auto", "sdk", "fast"] = "sdk",
     denied_profile: str | None = None,
     quirks: Mapping[str, str] | None = None,
     examples: int = 5,
@@ -154,11 +155,17 @@ def s3_harness(
 
     Args:
         home: A folder of it that takes the place of the bucket's root; ends in ``/``.
+        engine: The setting.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket = make_bucket()
-    settings: dict[str, Any] = {"region": REGION, "endpoint": endpoint, "checksums": checksums}
+    settings: dict[str, Any] = {
+        "region": REGION,
+        "endpoint": endpoint,
+        "checksums": checksums,
+        "engine": engine,
+    }
 
     def open_bucket(prefix: str) -> Bucket:
         return open_s3_bucket(bucket, home + prefix.strip("/") if home else prefix, **settings)
@@ -177,8 +184,17 @@ def s3_harness(
         other_bucket=lambda: open_s3_bucket(make_bucket(), home, **settings),
         missing_bucket=lambda: open_s3_bucket(missing, **settings),
         denied_bucket=denied,
-        sdk_errors=(ClientError, BotoCoreError),
+        sdk_errors=(ClientError, BotoCoreError, *fast_errors(engine)),
         storage_class="STANDARD_IA",
         quirks=quirks or {},
         examples=examples,
     )
+
+
+def fast_errors(engine: str) -> tuple[type[BaseException], ...]:
+    """What the fast engine raises beside the SDK."""
+    if engine == "sdk":
+        return ()
+    from obstore.exceptions import BaseError
+
+    return BaseError, FileNotFoundError

@@ -1,0 +1,51 @@
+"""Azure Blob Storage, and Azurite, its emulator.
+
+URLs: ``az://container/prefix?account=acme`` and, for Azurite or an address of your own,
+``az://container/prefix?endpoint=http://127.0.0.1:10000/devstoreaccount1``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portable.adapter import Adapter, Scheme, StorageService
+from portable_azure.settings import AzureSettings
+
+if TYPE_CHECKING:
+    from portable.storage.driver import StorageDriver
+
+
+def _connect_storage(settings: AzureSettings) -> StorageDriver:
+    from portable_azure.storage import AzureStorage  # imports azure-storage-blob
+
+    return AzureStorage(settings)
+
+
+ADAPTER = Adapter(
+    name="azure",
+    extra="azure",
+    storage=StorageService(
+        settings=AzureSettings,
+        schemes=(Scheme(name="az", host="container", path="prefix"),),
+        connect=_connect_storage,
+    ),
+    credentials=(
+        "Azure credentials come from the environment (AZURE_STORAGE_CONNECTION_STRING, or "
+        "AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN), or else from "
+        "azure-identity's own chain: a service principal, a managed identity, `az login`"
+    ),
+    # https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory
+    permissions=dict.fromkeys(
+        ("put", "multipart", "abort"),
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
+    )
+    | dict.fromkeys(
+        ("get", "stat", "list"),
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+    )
+    | {
+        "delete": "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
+        "copy": "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read and …/write",
+        "sign": "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
+    },
+)

@@ -1,0 +1,70 @@
+"""What can be configured. Credentials come from the environment or an Azure identity."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from portable.adapter import StorageSettings
+from portable.endpoints import check_endpoint
+from portable.errors import EndpointRefused
+
+# https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureSettings(StorageSettings):
+    """One container.
+
+    Attributes:
+        container: Its name.
+        account: The storage account; from AZURE_STORAGE_ACCOUNT or the connection string in the
+            environment unless given.
+        endpoint: The blob service's URL where it isn't the account's usual one, such as that of
+            Azurite, ``http://127.0.0.1:10000/devstoreaccount1``; https, or http on loopback.
+        allow_http: Take an `endpoint` that isn't encrypted, beyond loopback; only from code.
+        engine: What carries the data: ``"sdk"`` is azure-storage-blob, ``"fast"`` is obstore,
+            ``"auto"`` the faster one that can do the call.
+        connect_timeout: Seconds.
+        read_timeout: Seconds without a byte.
+        ca_bundle: A file of certificate authorities instead of the usual ones.
+    """
+
+    container: str
+    account: str | None = None
+    endpoint: str | None = None
+    allow_http: bool = False
+    engine: Literal["auto", "sdk", "fast"] = "auto"
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    ca_bundle: str | None = None
+
+    paths: ClassVar[frozenset[str]] = frozenset({"ca_bundle"})
+    code_only: ClassVar[frozenset[str]] = frozenset({"allow_http"})
+
+    @property
+    def url(self) -> str:
+        return f"az://{self.container}/{self.prefix}".rstrip("/")
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.endpoint or f"blob.{self.account}"
+
+    def problems(self) -> list[str]:
+        found = StorageSettings.problems(self)
+        if not _CONTAINER.fullmatch(self.container):
+            found.append(f"'container' {self.container!r} isn't a container's name")
+        if self.account is not None and not _ACCOUNT.fullmatch(self.account):
+            found.append(f"'account' {self.account!r} isn't a storage account's name")
+        if self.endpoint is not None:
+            try:
+                check_endpoint(self.endpoint, allow_http=self.allow_http)
+            except EndpointRefused as error:
+                found.append(f"'endpoint': {error.message}")
+        for name in ("connect_timeout", "read_timeout"):
+            if getattr(self, name) <= 0:
+                found.append(f"'{name}' must be above 0 seconds")
+        return found

@@ -1,0 +1,48 @@
+"""Google Cloud Storage.
+
+URLs: ``gs://bucket/prefix`` and, for an emulator, ``gs://bucket?endpoint=http://127.0.0.1:4443``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portable.adapter import Adapter, Scheme, StorageService
+from portable_gcp.settings import GcsSettings
+
+if TYPE_CHECKING:
+    from portable.storage.driver import StorageDriver
+
+
+def _connect_storage(settings: GcsSettings) -> StorageDriver:
+    from portable_gcp.storage import GcsStorage  # imports google-auth
+
+    return GcsStorage(settings)
+
+
+ADAPTER = Adapter(
+    name="gcp",
+    extra="gcp",
+    storage=StorageService(
+        settings=GcsSettings,
+        schemes=(Scheme(name="gs", host="bucket", path="prefix"),),
+        connect=_connect_storage,
+    ),
+    credentials=(
+        "Google credentials are Application Default Credentials: the file that "
+        "GOOGLE_APPLICATION_CREDENTIALS names, what `gcloud auth application-default login` "
+        "left, or the machine's service account"
+    ),
+    # https://cloud.google.com/storage/docs/access-control/iam-permissions
+    permissions={
+        "put": "storage.objects.create, and storage.objects.delete to replace an object",
+        "get": "storage.objects.get",
+        "stat": "storage.objects.get",
+        "list": "storage.objects.list",
+        "delete": "storage.objects.delete",
+        "multipart": "storage.multipartUploads.create and storage.objects.create",
+        "abort": "storage.multipartUploads.abort and storage.multipartUploads.list",
+        "copy": "storage.objects.get and storage.objects.create",
+        "sign": "storage.objects.get, and iam.serviceAccounts.signBlob without a private key",
+    },
+)

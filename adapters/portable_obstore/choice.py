@@ -1,0 +1,78 @@
+"""Which engine a driver gets, and what becomes of obstore in a forked process.
+
+obstore's threads don't survive `fork`, and a call in the child then waits for ever. A child of a
+process that had obstore loaded uses the provider's SDK.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, cast
+
+from portable.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from portable.storage.driver import StorageDriver
+    from portable_obstore.driver import FastDriver
+
+_drivers: weakref.WeakSet[FastDriver] = weakref.WeakSet()
+_kept: list[FastDriver] = []
+_forked = False
+
+
+def is_wanted(engine: str, *, needs: str) -> bool:
+    """Is the driver to be a `FastDriver`?
+
+    Args:
+        engine: ``"auto"``, ``"sdk"`` or ``"fast"``.
+        needs: The SDK's module, which is imported late and must be there.
+
+    Raises:
+        MissingDependency: ``"fast"``, and obstore isn't installed.
+    """
+    if engine == "sdk" or _forked or find_spec(needs) is None:
+        return False  # without the SDK, making its driver says what to install
+    if find_spec("obstore") is not None:
+        return True
+    if engine == "fast":
+        raise MissingDependency(
+            "engine = \"fast\" needs 'obstore': pip install obstore, or take out 'engine'"
+        )
+    return False
+
+
+def sdk_of(driver: StorageDriver) -> StorageDriver:
+    """The SDK's driver behind *driver*, or itself."""
+    loaded = sys.modules.get("portable_obstore.driver")
+    if loaded is not None and isinstance(driver, loaded.FastDriver):
+        return cast("StorageDriver", driver.sdk)
+    return driver
+
+
+def is_forked() -> bool:
+    """Was this process forked from one that had obstore loaded?"""
+    return _forked
+
+
+def is_mocked() -> bool:
+    """May the SDK be patched? moto's mocks answer it and not obstore."""
+    return "moto" in sys.modules
+
+
+def remember(driver: FastDriver) -> None:
+    """Keep *driver* from being taken apart in a forked child."""
+    _drivers.add(driver)
+
+
+def _after_fork() -> None:
+    global _forked
+    if "obstore" in sys.modules:
+        _forked = True
+        _kept.extend(_drivers)  # their sockets belong to threads that aren't here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,117 @@
+"""What an adapter tells the fast engine of its provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from portable.errors import PortableError
+from portable.storage.driver import Capabilities, StorageDriver, StoredObject, WriteOptions
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta, PutResult
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+# A body of at most so many bytes is read in one piece.
+SMALL_BYTES = 64 * 1024
+NO_RETRIES: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=1)}
+# A port that nothing can listen on.
+NOWHERE = "http://127.0.0.1:0"
+NOT_METADATA = frozenset(
+    {
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Type",
+        "Storage-Class",
+    }
+)
+
+
+class Dialect(Protocol):
+    """One bucket, as obstore reaches it.
+
+    Attributes:
+        capabilities: The same as the SDK driver's.
+        put_max: Bytes of the largest body that obstore may put: 0 where the server wouldn't
+            notice one that was spoiled on the way.
+        pins: Does a read's condition go with it? It is checked on the answer anyway.
+    """
+
+    capabilities: Capabilities
+    put_max: int
+    pins: bool
+
+    def open(self, sdk: Callable[[], StorageDriver]) -> ObjectStore | None:
+        """Make the store; nothing is sent to the bucket.
+
+        Args:
+            sdk: Gives the SDK driver, for what only it knows of endpoint and credentials.
+
+        Returns:
+            `None` where obstore can't do what is configured, here or in the environment.
+        """
+
+    def described(
+        self, key: str, meta: ObjectMeta, attributes: Mapping[str, str]
+    ) -> StoredObject | None:
+        """What the SDK driver would tell of the same answer to a read.
+
+        But for `crc32` and `storage_class`, which obstore doesn't hear.
+
+        Returns:
+            `None` when the answer isn't the provider's.
+        """
+
+    def written(
+        self, key: str, size: int, result: PutResult, write: WriteOptions
+    ) -> StoredObject | None:
+        """The same, of the answer to a put."""
+
+    def failure(self, status: int, code: str, message: str) -> PortableError | None:
+        """The error that an answer means, when the same request may succeed later.
+
+        Returns:
+            `None` for every other: the SDK driver is asked, and knows better.
+        """
+
+
+def metadata(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The user metadata among an answer's attributes."""
+    return {name: value for name, value in attributes.items() if name not in NOT_METADATA}
+
+
+def client_options(
+    endpoint: str, *, connect_timeout: float, read_timeout: float, deadline: float
+) -> ClientConfig:
+    """How obstore talks to *endpoint*: to no other host, and never for ever.
+
+    obstore follows redirects and takes the provider's tokens along. A proxy that isn't there, for
+    all hosts but this one, keeps it from that.
+
+    Args:
+        deadline: Seconds for an answer, its body included; one that takes longer breaks off, and
+            the core goes on at the next byte.
+    """
+    parts = urlsplit(endpoint)
+    options: dict[str, Any] = {
+        "allow_http": parts.scheme == "http",
+        "connect_timeout": timedelta(seconds=connect_timeout),
+        "read_timeout": timedelta(seconds=read_timeout),
+        "timeout": timedelta(seconds=deadline + SMALL_BYTES / (16 * 1024)),
+        "pool_idle_timeout": timedelta(seconds=20),
+        "proxy_url": NOWHERE,
+        "proxy_excludes": parts.hostname or "",
+    }
+    return options  # type: ignore[return-value]
+
+
+def is_proxied(endpoint: str) -> bool:
+    """Does the environment want a proxy on the way to *endpoint*? That is the SDK's business."""
+    parts = urlsplit(endpoint)
+    proxies = getproxies()
+    return (parts.scheme in proxies or "all" in proxies) and not proxy_bypass(parts.hostname or "")

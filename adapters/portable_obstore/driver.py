@@ -1,0 +1,273 @@
+"""`FastDriver`: what obstore does exactly alike goes by obstore, the rest by the SDK's driver."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import obstore
+
+from portable.errors import NotFound, PortableError, PreconditionFailed, Throttled, Unsupported
+from portable.storage.driver import (
+    Capabilities,
+    OpenRead,
+    Page,
+    Part,
+    PendingUpload,
+    StorageDriver,
+    StoredObject,
+    UploadedPart,
+    WriteOptions,
+)
+from portable.storage.keys import is_plain
+from portable.storage.metadata import read_stamp
+from portable.storage.types import SignedRequest
+from portable_obstore.choice import is_forked, is_mocked, remember, sdk_of
+from portable_obstore.dialect import SMALL_BYTES, Dialect
+from portable_obstore.failures import RAISED, Unclear, verdict
+from portable_obstore.reading import FastRead
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, GetResult
+    from obstore.store import ObjectStore
+
+T = TypeVar("T")
+
+SUSPENDED_SECONDS = 30.0
+ODD_KEYS = 10_000
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_NO_BUCKET = re.compile(r"<Code>(NoSuchBucket|ContainerNotFound)<")
+_PLAIN_TEXT = re.compile(r"[ -~]*")  # anything else in a header makes obstore panic
+
+
+class FastDriver:
+    """`StorageDriver` over one bucket, with two engines that can't be told apart.
+
+    The SDK's driver is made when it is first needed.
+    """
+
+    def __init__(
+        self, dialect: Dialect, make_sdk: Callable[[], StorageDriver], *, demanded: bool
+    ) -> None:
+        """Hold both engines.
+
+        Args:
+            demanded: Use obstore even where moto may have patched the SDK, and say so where it
+                can't be used.
+        """
+        self.capabilities: Capabilities = dialect.capabilities
+        self._dialect = dialect
+        self._make_sdk = make_sdk
+        self._demanded = demanded
+        self._lock = threading.Lock()
+        self._sdk: StorageDriver | None = None
+        self._store: ObjectStore | None = None
+        self._is_open = False
+        self._seen = False
+        self._suspended_until = 0.0
+        self._odd: set[str] = set()
+        remember(self)
+
+    @property
+    def sdk(self) -> StorageDriver:
+        """The SDK's driver."""
+        if self._sdk is None:
+            with self._lock:
+                if self._sdk is None:
+                    self._sdk = self._make_sdk()
+        return self._sdk
+
+    @property
+    def native(self) -> Any:
+        return self.sdk.native
+
+    def stat(self, key: str) -> StoredObject:
+        return self.sdk.stat(key)  # obstore doesn't tell the storage class
+
+    def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> OpenRead:
+        store = self._fast(key, if_match)
+        if store is None:
+            return self.sdk.read(key, start=start, end=end, if_match=if_match)
+        options = _range(start, end)
+        if if_match is not None and self._dialect.pins:
+            options["if_match"] = if_match
+        try:
+            result = obstore.get(store, key, options=options or None)
+            info = self._described(key, result)
+        except RAISED as error:
+            return self._after(
+                error,
+                key,
+                lambda: self.sdk.read(key, start=start, end=end, if_match=if_match),
+            )
+        if if_match is not None and info.revision != if_match:
+            raise PreconditionFailed("the object is another revision")
+        if start != 0 or end is not None or _is_stamped(info):
+            return FastRead(info, result, self._dialect)
+        return self._proven(info, result, if_match)
+
+    def put(
+        self, key: str, body: bytes | memoryview, crc32: int, write: WriteOptions
+    ) -> StoredObject:
+        store = self._fast(key) if self._is_plain_put(body, write) else None
+        if store is None:
+            return self.sdk.put(key, body, crc32, write)
+        attributes = {**write.metadata, "Content-Type": write.content_type}
+        try:
+            result = obstore.put(store, key, body, attributes=attributes, use_multipart=False)
+        except RAISED as error:
+            return self._after(error, key, lambda: self.sdk.put(key, body, crc32, write))
+        stored = self._dialect.written(key, len(body), result, write)
+        if stored is None:
+            raise self._unclear(key)
+        self._seen = True
+        return stored
+
+    def list(
+        self, prefix: str, *, delimiter: bool, start_after: str, token: str | None, limit: int
+    ) -> Page:
+        return self.sdk.list(
+            prefix, delimiter=delimiter, start_after=start_after, token=token, limit=limit
+        )
+
+    def delete(
+        self, keys: Sequence[str], *, if_match: str | None = None
+    ) -> Mapping[str, PortableError]:
+        return self.sdk.delete(keys, if_match=if_match)
+
+    def copy(
+        self, source: StoredObject, target: str, *, origin: StorageDriver
+    ) -> StoredObject | None:
+        return self.sdk.copy(source, target, origin=sdk_of(origin))
+
+    def begin(self, key: str, write: WriteOptions) -> str:
+        return self.sdk.begin(key, write)
+
+    def upload_part(self, key: str, upload: str, part: Part) -> UploadedPart:
+        return self.sdk.upload_part(key, upload, part)
+
+    def commit(
+        self, key: str, upload: str, parts: Sequence[UploadedPart], crc32: int, write: WriteOptions
+    ) -> StoredObject:
+        return self.sdk.commit(key, upload, parts, crc32, write)
+
+    def abort(self, key: str, upload: str) -> None:
+        self.sdk.abort(key, upload)
+
+    def uploads(self, prefix: str) -> Iterator[PendingUpload]:
+        return self.sdk.uploads(prefix)
+
+    def sign(
+        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+    ) -> SignedRequest:
+        return self.sdk.sign(key, method=method, expires=expires, content_type=content_type)
+
+    def close(self) -> None:
+        self._store = None
+        if self._sdk is not None:
+            self._sdk.close()
+
+    def _fast(self, key: str, condition: str | None = None) -> ObjectStore | None:
+        """The store, when a call about *key* may go by it."""
+        if is_forked() or (is_mocked() and not self._demanded):
+            return None
+        if not is_plain(key) or key in self._odd or not _PLAIN_TEXT.fullmatch(condition or ""):
+            return None
+        if self._suspended_until and time.monotonic() < self._suspended_until:
+            return None
+        return self._store if self._is_open else self._open()
+
+    def _open(self) -> ObjectStore | None:
+        store = self._dialect.open(lambda: self.sdk)
+        if store is None and self._demanded:
+            raise Unsupported(
+                'engine = "fast" can\'t do what is configured here (docs/engines.md has the list); '
+                'use engine = "auto"'
+            )
+        with self._lock:
+            if not self._is_open:
+                self._store, self._is_open = store, True
+            return self._store
+
+    def _described(self, key: str, result: GetResult) -> StoredObject:
+        info = self._dialect.described(key, result.meta, result.attributes)
+        if info is None:
+            raise self._unclear(key)
+        self._seen = True
+        return info
+
+    def _is_plain_put(self, body: bytes | memoryview, write: WriteOptions) -> bool:
+        return (
+            len(body) <= self._dialect.put_max
+            and not write.if_absent
+            and write.if_match is None
+            and write.storage_class is None
+            and _PLAIN_TEXT.fullmatch("".join(write.metadata.values())) is not None
+        )
+
+    def _proven(self, info: StoredObject, result: GetResult, if_match: str | None) -> OpenRead:
+        """A whole object without our stamp: its ETag may prove it, else the server's checksum."""
+        held = None
+        if info.size <= SMALL_BYTES:
+            held = b""
+            body = FastRead(info, result, self._dialect)
+            while piece := body.read(SMALL_BYTES):
+                held += piece
+            if _is_md5(info.etag, held):
+                return FastRead(replace(info, crc32=zlib.crc32(held)), result, self._dialect, held)
+        known = self.sdk.stat(info.key)
+        if known.revision != info.revision:
+            return self.sdk.read(info.key, start=0, end=None, if_match=if_match)
+        return FastRead(replace(info, crc32=known.crc32), result, self._dialect, held)
+
+    def _after(self, error: Exception, key: str, ask_sdk: Callable[[], T]) -> T:
+        """Go on after obstore's *error*: raise what may pass, ask the SDK for all else."""
+        if isinstance(error, PortableError):
+            raise error
+        if (
+            isinstance(error, FileNotFoundError)
+            and self._seen
+            and not _NO_BUCKET.search(str(error))
+        ):
+            raise NotFound("there is no such object") from error
+        found = verdict(error, self._dialect)
+        if isinstance(found, Unclear):
+            raise self._unclear(key) from error
+        if isinstance(found, Throttled):
+            # The server may have said when to come back, which the SDK hears.
+            self._suspended_until = time.monotonic() + SUSPENDED_SECONDS
+        if found is not None:
+            raise found from error
+        return ask_sdk()
+
+    def _unclear(self, key: str) -> PortableError:
+        """An answer that isn't the provider's, or not as obstore knows it; the SDK is next."""
+        if len(self._odd) < ODD_KEYS:
+            self._odd.add(key)
+        return Unclear("an answer isn't as it should be, or not all of it", ambiguous=True)
+
+
+def _range(start: int, end: int | None) -> GetOptions:
+    if start < 0:
+        return {"range": {"suffix": -start}}
+    if end is not None:
+        return {"range": (start, end)}
+    return {"range": {"offset": start}} if start else {}
+
+
+def _is_stamped(info: StoredObject) -> bool:
+    stamp = read_stamp(info.metadata or {})
+    return stamp is not None and stamp.crc32 is not None
+
+
+def _is_md5(etag: str | None, body: bytes) -> bool:
+    if etag is None or _MD5.fullmatch(etag) is None:
+        return False
+    return hashlib.md5(body, usedforsecurity=False).hexdigest() == etag

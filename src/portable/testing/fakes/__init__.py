@@ -1,0 +1,1 @@
+"""Clouds' servers written anew, for tests: small, strict, in memory, on a socket of this machine."""

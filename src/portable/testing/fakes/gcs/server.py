@@ -1,0 +1,136 @@
+"""The server: which API answers what, and what tests can ask of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from portable.testing.fakes.gcs import json_api, xml_api
+from portable.testing.fakes.gcs.access import Access
+from portable.testing.fakes.gcs.state import Bucket, Failure, State
+from portable.testing.fakes.gcs.wire import Answer, Request, Server
+
+REWRITE_BYTES = 1024**3
+CONTROL = "/portable-testing/"
+
+
+class FakeGcs:
+    """A server on a port of 127.0.0.1. A context manager; what it holds is gone at its end.
+
+    Attributes:
+        endpoint: ``http://127.0.0.1:PORT``.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        needs_credentials: bool = False,
+        rewrite_bytes: int = REWRITE_BYTES,
+    ) -> None:
+        """Listen; requests are answered from `start` on.
+
+        Args:
+            port: Any free one unless given.
+            needs_credentials: Refuse requests that have none. Wrong ones are refused anyway.
+            rewrite_bytes: What one request of a rewrite copies.
+        """
+        self._server = Server(port, self._handle)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._state = State()
+        self._access = Access(needed=needs_credentials)
+        self._json = json_api.JsonApi(self._state, self.endpoint, rewrite_bytes)
+        self._xml = xml_api.XmlApi(self._state)
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Answer, in a thread of its own."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), name="fake-gcs", daemon=True
+        )
+        self._thread.start()
+
+    def serve(self) -> None:
+        """Answer until the process ends."""
+        self._server.serve_forever()
+
+    def stop(self) -> None:
+        """End every connection and close the port."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self._server.drop_connections()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def make_bucket(self, name: str) -> None:
+        """Make it; one that is there is emptied."""
+        with self._state.lock:
+            self._state.buckets[name] = Bucket()
+
+    def drop_bucket(self, name: str) -> None:
+        """Forget it with all that is in it."""
+        with self._state.lock:
+            self._state.buckets.pop(name, None)
+
+    def account(self, name: str = "testing", *, allowed: bool = True) -> dict[str, Any]:
+        """A service account, as its key file has it; it may do anything, or nothing at all."""
+        return self._access.account(name, f"{self.endpoint}/token", allowed=allowed)
+
+    def forget_tokens(self) -> None:
+        """Refuse the tokens given so far, as if they had expired."""
+        self._access.forget_tokens()
+
+    def damage(self, bucket: str, name: str) -> None:
+        """Change the last byte of an object and nothing that is known of it."""
+        with self._state.lock:
+            stored = self._state.bucket(bucket).objects[name]
+            _ = stored.crc32c, stored.md5  # kept as they were
+            stored.data = stored.data[:-1] + bytes([stored.data[-1] ^ 1])
+
+    def _handle(self, request: Request) -> Answer:
+        if request.path.startswith(CONTROL):
+            return self._control(request)
+        is_json = request.path.startswith(
+            ("/storage/v1", "/upload/", "/resumable/upload/", "/download/", "/batch/", "/token")
+        )
+        try:
+            if request.path == "/token":
+                return json_api.answer(200, self._access.give_token(request))
+            self._access.check(request)
+        except Failure as failure:
+            if request.path == "/token":
+                about = {"error": failure.reason, "error_description": failure.words}
+                return json_api.answer(failure.status, about)
+            return json_api.refused(failure) if is_json else xml_api.refused(failure)
+        except (KeyError, ValueError):
+            return xml_api.refused(Failure(400, "invalid", "InvalidArgument", "no such request"))
+        return self._json.handle(request) if is_json else self._xml.handle(request)
+
+    def _control(self, request: Request) -> Answer:
+        """What a test in another process asks of `account`, `damage` and `forget_tokens`."""
+        query = request.query
+        asked = request.path.removeprefix(CONTROL)
+        if asked == "account":
+            found = self.account(query["name"], allowed=query["allowed"] == "1")
+            return Answer(200, {}, json.dumps(found).encode())
+        if asked == "damage":
+            self.damage(query["bucket"], query["name"])
+        elif asked == "forget":
+            self.forget_tokens()
+        else:
+            return Answer(404)
+        return Answer(204)

@@ -1,0 +1,339 @@
+"""Files into a local folder, each whole or not at all, and nothing ever outside of it.
+
+Folders are opened name by name and no symbolic link is followed, so whatever a key says and
+whoever changes the folder meanwhile, a file lands below the root. What is on its way is in a
+hidden folder there, each file locked by its writer: one that isn't locked is a leftover.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from portable.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    InvalidKey,
+    NoSpace,
+    NotFound,
+    PermissionDenied,
+    PortableError,
+    PreconditionFailed,
+)
+from portable.storage.keys import check_key
+from portable.transfers.bytes_of import crc32_of
+from portable.transfers.walk import PARTIAL, file_token
+
+KEPT = "kept-"  # begins the names of what a later run goes on with
+KEPT_SECONDS = 7 * 24 * 3600.0
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_WINDOWS = re.compile(
+    r"[<>:\"|?*]|(?:^|/)(?:CON|PRN|AUX|NUL|COM[1-9]|LPT[1-9])(?:\.[^/]*)?(?:/|$)|[. ](?:/|$)",
+    re.IGNORECASE,
+)
+
+
+def check_name(name: str, *, windows: bool = os.name == "nt") -> tuple[list[str], str]:
+    """Return the folders and the file that *name* means.
+
+    Raises:
+        InvalidKey: it could lead elsewhere, or be another name's.
+    """
+    check_key(name)
+    if windows and (match := _WINDOWS.search(name)) is not None:
+        raise InvalidKey(f"the key {name!r} has {match[0]!r}, which Windows can't hold in a name")
+    *folders, file = name.split("/")
+    if (folders or [file])[0] == PARTIAL:
+        raise InvalidKey(f"{PARTIAL!r} is the folder of downloads under way")
+    return folders, file
+
+
+class Arrival:
+    """A file on its way.
+
+    Attributes:
+        file: Open for reading and writing.
+        notes: A second one, where what is there is kept when it fails; else -1.
+        token: Its identity in its place; empty before.
+    """
+
+    def __init__(self, file: int, notes: int = -1) -> None:
+        self.file = file
+        self.notes = notes
+        self.token = ""
+
+
+class Landing:
+    """A target folder."""
+
+    def __init__(self, root: str, *, durable: bool) -> None:
+        """Nothing is made before the first file.
+
+        Args:
+            root: Absolute, links in it resolved.
+            durable: Is each file to survive a power cut once it is counted as sent?
+        """
+        self._root = root
+        self._durable = durable
+
+    @contextmanager
+    def arriving(self, name: str, seen: str | None) -> Iterator[Arrival]:
+        """Give a file that becomes *name* when the block ends well.
+
+        Args:
+            seen: The token of the file that it replaces; `None` if there must be none.
+
+        Raises:
+            InvalidKey, AlreadyExists, InvalidArgument: *name* can't be a file here.
+        """
+        check_name(name)
+        temporary = secrets.token_hex(12)
+        with translated(name), self._opened(temporary, os.O_EXCL) as file:
+            try:
+                arrival = Arrival(file)
+                yield arrival
+                self._publish(arrival, temporary, name, seen)
+            except BaseException:
+                self._unlink(temporary)
+                raise
+
+    @contextmanager
+    def keeping(self, name: str, seen: str | None, mark: str) -> Iterator[Arrival]:
+        """Like `arriving`, and what is there when the block fails is kept for the next time.
+
+        Args:
+            mark: Names what is being written; the next run that asks for it gets both back.
+
+        Raises:
+            PortableError: another process is at it.
+        """
+        check_name(name)
+        with (
+            translated(name),
+            self._opened(KEPT + mark) as file,
+            self._opened(f"{KEPT}{mark}.notes") as notes,
+        ):
+            arrival = Arrival(file, notes)
+            yield arrival
+            self._publish(arrival, KEPT + mark, name, seen)
+            self._unlink(f"{KEPT}{mark}.notes")
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[int]:
+        """Open the file *name*."""
+        folders, file = check_name(name)
+        with translated(name), self._folder(folders) as folder:
+            descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def remove(self, name: str, seen: str) -> None:
+        """Remove the file *name*, and the folders that are empty then.
+
+        Raises:
+            PreconditionFailed: it isn't the one that was *seen* any more.
+        """
+        folders, file = check_name(name)
+        with (
+            translated(name),
+            contextlib.suppress(FileNotFoundError),
+            self._folder(folders) as folder,
+        ):
+            if file_token(os.stat(file, dir_fd=folder, follow_symlinks=False)) != seen:
+                raise PreconditionFailed("the file was changed meanwhile, and is kept")
+            os.unlink(file, dir_fd=folder)
+        with contextlib.suppress(OSError, PortableError):
+            for depth in range(len(folders), 0, -1):
+                with self._folder(folders[: depth - 1]) as above:
+                    os.rmdir(folders[depth - 1], dir_fd=above)
+
+    def sweep(self, *, finished: bool = False) -> None:
+        """Remove what killed runs left, but for what can be gone on with.
+
+        Args:
+            finished: All has arrived, so that there is nothing to go on with.
+        """
+        with contextlib.suppress(OSError, PortableError):
+            with self._folder([PARTIAL]) as folder:
+                oldest = time.time() - (0 if finished else KEPT_SECONDS)
+                for name in os.listdir(folder):  # noqa: PTH208
+                    with contextlib.suppress(OSError):
+                        _sweep(name, folder, oldest)
+            with self._folder([]) as root:
+                os.rmdir(PARTIAL, dir_fd=root)
+
+    @contextmanager
+    def _opened(self, temporary: str, flags: int = 0) -> Iterator[int]:
+        while True:
+            with self._folder([PARTIAL], make=True) as folder:
+                try:
+                    file = os.open(temporary, _FILE | flags, 0o666, dir_fd=folder)
+                except FileNotFoundError:
+                    continue  # another run swept the folder away just now
+            try:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise PortableError("another process is downloading it") from error
+                if os.fstat(file).st_nlink:  # else a sweep came between the two
+                    yield file
+                    return
+            finally:
+                os.close(file)
+
+    def _publish(self, arrival: Arrival, temporary: str, name: str, seen: str | None) -> None:
+        folders, last = check_name(name)
+        file = arrival.file
+        with self._folder(folders, make=True) as folder, self._folder([PARTIAL]) as partial:
+            there = _status(last, folder)
+            if there is not None and not stat.S_ISREG(there.st_mode):
+                raise _in_the_way(there)
+            if self._durable:
+                os.fsync(file)
+            if seen is None:
+                try:
+                    _place_new(temporary, partial, last, folder)
+                except FileExistsError:
+                    if not _is_same(file, last, folder):
+                        raise _in_the_way(_status(last, folder)) from None
+                    os.unlink(temporary, dir_fd=partial)
+            else:
+                if there is not None:
+                    os.fchmod(file, stat.S_IMODE(there.st_mode) & 0o777)
+                os.rename(temporary, last, src_dir_fd=partial, dst_dir_fd=folder)
+            if self._durable:
+                os.fsync(folder)
+        arrival.token = file_token(os.fstat(file))
+
+    def _unlink(self, temporary: str) -> None:
+        with contextlib.suppress(OSError, PortableError), self._folder([PARTIAL]) as folder:
+            os.unlink(temporary, dir_fd=folder)
+
+    @contextmanager
+    def _folder(self, names: list[str], *, make: bool = False) -> Iterator[int]:
+        try:
+            descriptor = os.open(self._root, _FOLDER)
+        except FileNotFoundError:
+            if not make:
+                raise
+            os.makedirs(self._root, exist_ok=True)  # noqa: PTH103
+            descriptor = os.open(self._root, _FOLDER)
+        try:
+            for name in names:
+                below = self._enter(name, descriptor, make=make)
+                os.close(descriptor)
+                descriptor = below
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _enter(self, name: str, parent: int, *, make: bool) -> int:
+        while True:
+            try:
+                return os.open(name, _FOLDER, dir_fd=parent)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=parent)
+                    if self._durable:
+                        os.fsync(parent)
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                    raise AlreadyExists(
+                        f"a file or a symbolic link is where the folder {name!r} is needed"
+                    ) from error
+                raise
+
+
+def _sweep(name: str, folder: int, oldest: float) -> None:
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not name.startswith(KEPT) or os.fstat(file).st_mtime <= oldest:
+            os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(file)
+
+
+def _place_new(temporary: str, partial: int, name: str, folder: int) -> None:
+    """Give it its name, which must be free: also where two keys are one name to the disk."""
+    try:
+        os.link(temporary, name, src_dir_fd=partial, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if _status(name, folder) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.rename(temporary, name, src_dir_fd=partial, dst_dir_fd=folder)
+    else:
+        os.unlink(temporary, dir_fd=partial)
+
+
+def _is_same(file: int, name: str, folder: int) -> bool:
+    """Did another run bring the same bytes under the very same name?"""
+    if name not in os.listdir(folder):
+        return False
+    there = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    try:
+        same_size = os.fstat(there).st_size == os.fstat(file).st_size
+        return same_size and crc32_of(there) == crc32_of(file)
+    finally:
+        os.close(there)
+
+
+def _status(name: str, folder: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _in_the_way(there: os.stat_result | None) -> PortableError:
+    if there is not None and stat.S_ISDIR(there.st_mode):
+        return AlreadyExists("a folder is where the file is needed")
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        return AlreadyExists("a symbolic link, a device or a pipe is there")
+    return AlreadyExists(
+        "a file of that name came meanwhile, or is another key's: this disk may not tell upper "
+        "from lower case, or one way to write an accent from another"
+    )
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turn what the file system says of the local file *name* into a `PortableError`."""
+    try:
+        yield
+    except PortableError:
+        raise
+    except OSError as error:
+        raise _as_portable(name, error) from error
+
+
+def _as_portable(name: str, error: OSError) -> PortableError:
+    if isinstance(error, FileNotFoundError):
+        return NotFound(f"there is no local file {name!r}")
+    if isinstance(error, PermissionError):
+        return PermissionDenied(f"the local file {name!r}: {error}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(f"no space is left for {name!r}: {error}")
+    if error.errno == errno.ENAMETOOLONG:
+        return InvalidKey(f"{name[:80]!r} is longer than a name can be on this disk")
+    if isinstance(error, IsADirectoryError):
+        return InvalidArgument(f"{name!r} is a folder")
+    return PortableError(f"the local file {name!r}: {error}")

@@ -1,0 +1,109 @@
+"""Azurite, a proxy in front, and an environment without anybody's credentials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portable.retry import Surroundings
+from portable.storage import Bucket
+from portable.testing.faults import FaultProxy
+from portable.testing.servers import (
+    AzuriteServer,
+    ServerUnavailable,
+    azurite,
+    container,
+    make_container,
+    skip_or_fail,
+)
+from portable_azure.settings import AzureSettings
+from portable_azure.storage import AzureStorage
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+CONTAINER = "azure-tests"
+Open = Callable[..., Bucket]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[AzuriteServer]:
+    """Azurite, with a container."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(azurite())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        make_container(server, CONTAINER)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared_proxy(server: AzuriteServer) -> Iterator[FaultProxy]:
+    with FaultProxy(server.port, keep_bodies=True) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(shared_proxy: FaultProxy) -> Iterator[FaultProxy]:
+    shared_proxy.clear()
+    yield shared_proxy
+    shared_proxy.clear()
+
+
+@pytest.fixture
+def sdk(server: AzuriteServer) -> Iterator[ContainerClient]:
+    """The same container through the SDK, emptied first."""
+    with container(server, CONTAINER) as client:
+        for name in client.list_blob_names(include=["uncommittedblobs"]):
+            client.delete_blob(name)
+        yield client
+
+
+@pytest.fixture
+def open_bucket(
+    server: AzuriteServer, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Open]:
+    """Open a bucket behind the proxy, with the account's key; each request is sent once."""
+    monkeypatch.setenv("AZURE_STORAGE_KEY", server.key)
+    with ExitStack() as stack:
+
+        def open_bucket(**changed: Any) -> Bucket:
+            usual = AzureSettings(
+                container=CONTAINER,
+                endpoint=f"{proxy.endpoint}/{server.account}",
+                engine="sdk",
+                attempts=1,
+                deadline=8.0,
+                read_timeout=2.0,
+                connect_timeout=2.0,
+            )
+            settings = replace(usual, **changed)
+            surroundings = Surroundings(sleep=lambda _: None)
+            bucket = Bucket(
+                lambda: AzureStorage(settings),
+                settings,
+                provider="azure",
+                surroundings=surroundings,
+            )
+            stack.callback(bucket.close)
+            return bucket
+
+        yield open_bucket
+
+
+@pytest.fixture
+def bucket(open_bucket: Open, sdk: ContainerClient) -> Bucket:
+    """Empty."""
+    return open_bucket()

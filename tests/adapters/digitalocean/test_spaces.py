@@ -1,0 +1,181 @@
+"""What the adapter of Spaces does otherwise than that of S3."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import portable
+from portable.errors import ConfigError, Unsupported
+from portable.storage import Bucket
+from portable.testing.faults import Answer, Fault, FaultProxy, Request
+from portable.testing.servers import S3Server, moto_server, running_with_bucket
+from portable.testing.targets.spaces import isolate, open_spaces_bucket
+from portable_digitalocean.settings import SpacesSettings
+from portable_digitalocean.storage import SpacesStorage, keys_of_environment
+
+BUCKET = "spaces-tests"
+SETTINGS = SpacesSettings(bucket="acme-ml", region="nyc3")
+REFUSAL = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, "spaces-key", "spaces-secret")
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[S3Server]:
+    with running_with_bucket(moto_server, BUCKET) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(moto: S3Server) -> Iterator[FaultProxy]:
+    with FaultProxy(moto.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def bucket(proxy: FaultProxy) -> Iterator[Bucket]:
+    """As Spaces is met at first: its conditions aren't trusted."""
+    bucket = open_spaces_bucket(BUCKET, endpoint=proxy.endpoint, engine="sdk")
+    yield bucket
+    bucket.delete_prefix("d")
+    bucket.close()
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers}
+
+
+def test_urls_name_bucket_prefix_and_region() -> None:
+    bucket = portable.open_bucket("spaces://acme-ml/team-a?region=nyc3")
+    assert (bucket.url, bucket.provider) == ("spaces://acme-ml/team-a", "digitalocean")
+    with pytest.raises(ConfigError, match="region"):
+        portable.open_bucket("spaces://acme-ml")
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [({"region": "eu-west-1"}, "'region'"), ({"bucket": "UPPER"}, "'bucket'")],
+)
+def test_settings_of_another_provider_are_refused(changed: dict[str, Any], word: str) -> None:
+    assert any(word in each for each in replace(SETTINGS, **changed).problems())
+    assert SETTINGS.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("acme-ml", "https://acme-ml.nyc3.digitaloceanspaces.com/a%20b?"),
+        ("acme.ml", "https://nyc3.digitaloceanspaces.com/acme.ml/a%20b?"),
+    ],
+)
+def test_requests_go_to_the_datacenter_with_the_spaces_key(name: str, address: str) -> None:
+    """To the bucket's own host, unless the certificate wouldn't cover its name."""
+    bucket = open_spaces_bucket(name)
+    url = bucket.sign("a b").url
+    assert url.startswith(address)
+    assert "spaces-key%2F" in url
+    assert "%2Fnyc3%2Fs3%2F" in url
+    assert "spaces-secret" not in url
+    bucket.close()
+
+
+def test_terraforms_names_come_before_those_of_the_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SPACES_KEY", "other")
+    monkeypatch.setenv("SPACES_SECRET", "other")
+    assert keys_of_environment() == ("spaces-key", "spaces-secret")
+    monkeypatch.delenv("SPACES_ACCESS_KEY_ID")
+    assert keys_of_environment() == ("other", "other")
+    monkeypatch.delenv("SPACES_SECRET")
+    assert keys_of_environment() is None
+
+
+@pytest.mark.parametrize("engine", ["sdk", "fast"])
+def test_both_engines_use_the_spaces_key(proxy: FaultProxy, engine: Any) -> None:
+    bucket = open_spaces_bucket(BUCKET, endpoint=proxy.endpoint, engine=engine)
+    bucket.put("dir/a", b"body")
+    assert bucket.get("dir/a") == b"body"
+    assert proxy.requests
+    for request in proxy.requests:
+        assert "Credential=spaces-key/" in _headers(request)["authorization"]
+    bucket.delete("dir/a")
+    bucket.close()
+
+
+def test_condition_is_refused_before_any_request(bucket: Bucket, proxy: FaultProxy) -> None:
+    """Unless the user says that the bucket enforces them: one that isn't would lose data."""
+    info = bucket.put("dir/a", b"1")
+    sent = len(proxy.requests)
+    with pytest.raises(Unsupported):
+        bucket.put("dir/a", b"2", if_match=info.revision)
+    with pytest.raises(Unsupported):
+        bucket.put("dir/a", b"2", if_absent=True)
+    assert len(proxy.requests) == sent
+    assert bucket.get("dir/a") == b"1"
+
+
+def test_condition_is_sent_without_quotes(proxy: FaultProxy) -> None:
+    """Spaces doesn't know its own ETag in quotes."""
+    bucket = open_spaces_bucket(
+        BUCKET, endpoint=proxy.endpoint, engine="sdk", conditional_writes=True
+    )
+    info = bucket.put("dir/a", b"1")
+    proxy.add(Fault("pass", method="PUT"))
+    bucket.put("dir/a", b"2", if_match=info.revision)
+    assert _headers(proxy.requests[-1])["if-match"] == info.revision.strip('"')
+    bucket.close()
+
+
+def test_no_newer_checksums_are_sent(bucket: Bucket, proxy: FaultProxy) -> None:
+    """Content-MD5 guards writes and bulk deletes alike."""
+    for name in "ab":
+        bucket.put(f"dir/{name}", b"body")
+    assert bucket.delete_many(["dir/a", "dir/b"]).deleted == 2
+    guarded = [request for request in proxy.requests if request.method in ("PUT", "POST")]
+    assert len(guarded) == 3
+    for request in guarded:
+        assert "content-md5" in _headers(request)
+        assert not [name for name in _headers(request) if "checksum" in name]
+
+
+def test_bulk_delete_that_is_refused_goes_one_by_one(bucket: Bucket, proxy: FaultProxy) -> None:
+    """And is asked for once only."""
+    proxy.add(Fault("status", method="POST", answer=Answer(501, body=REFUSAL), times=None))
+    for names in (["dir/a", "dir/b"], ["dir/c", "dir/d"]):
+        for name in names:
+            bucket.put(name, b"body")
+        assert bucket.delete_many(names).deleted == 2
+    assert list(bucket.list()) == []
+    assert [request.method for request in proxy.requests].count("POST") == 1
+
+
+def test_virtual_host_is_understood(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket in the host's name, its address being this machine's."""
+    look_up = socket.getaddrinfo
+    seen: list[str] = []
+
+    def here(host: Any, *args: Any, **kw: Any) -> Any:
+        seen.append(host)
+        is_spaces = isinstance(host, str) and host.endswith(".digitaloceanspaces.test")
+        return look_up("127.0.0.1" if is_spaces else host, *args, **kw)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    host = f"http://nyc3.digitaloceanspaces.test:{moto.port}"
+    settings = replace(SETTINGS, bucket=BUCKET, endpoint=host, allow_http=True, engine="sdk")
+    s3 = replace(settings.s3, addressing="virtual")
+    bucket = Bucket(lambda: SpacesStorage(s3), settings, provider="digitalocean")
+    bucket.put("dir/é", b"body")
+    assert bucket.get("dir/é") == b"body"
+    assert [info.key for info in bucket.list()] == ["dir/é"]
+    assert f"{BUCKET}.nyc3.digitaloceanspaces.test" in seen
+    bucket.delete("dir/é")
+    bucket.close()

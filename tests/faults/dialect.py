@@ -1,0 +1,141 @@
+"""All that differs between the targets of the faults: a provider, its engine and a server."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from portable.adapter import StorageSettings
+from portable.errors import PortableError
+from portable.storage.driver import StorageDriver
+from portable.testing.faults import Answer, Request
+
+if TYPE_CHECKING:
+    from .scenes import Operation
+
+BUCKET = "faults"
+READ_TIMEOUT = 1.0
+Engine = Literal["sdk", "fast"]
+# What obstore carries in the fast engine; the SDK's driver does the rest there, too.
+FAST_ONES = frozenset(
+    {
+        "get small",
+        "get 17 MiB, one stream",
+        "get 17 MiB, parallel",
+        "get range",
+        "get_ranges",
+        "open rb",
+        "stat",
+        "put small",
+    }
+)
+
+
+class Store(Protocol):
+    """A running server with one bucket, looked at past the proxy and past `portable`.
+
+    Attributes:
+        port: Of 127.0.0.1.
+    """
+
+    port: int
+
+    def content(self, key: str) -> bytes | None:
+        """What the bucket holds; `None` for nothing."""
+
+    def revision(self, key: str) -> str:
+        """As `portable` calls it."""
+
+    def leftovers(self, prefix: str) -> int:
+        """Parts of unfinished uploads.
+
+        An upload without any costs nothing: one whose id was lost on the way stays until
+        `abort_stale_uploads`.
+        """
+
+    def drop(self, prefix: str) -> None:
+        """Remove every object and unfinished upload below *prefix*."""
+
+
+class Dialect(ABC):
+    """One target.
+
+    Attributes:
+        name: In tables: the provider and the engine.
+        provider: As errors name it.
+        whole: CI tries all cells, not only one by lot for each fault and operation.
+        bucket_setting: The setting that names the bucket.
+        answers: Errors that such a server gives and that a call gets over, a row of the table
+            each.
+        only_on: The kinds of requests that a row of *answers* is for; all where it isn't named.
+        failed: What the server answers when it failed.
+        not_now: What it answers when it didn't carry a conditional write out and may later.
+        refusals: What the server answers when something is wrong that the user has to mend, and
+            the error that it is.
+        publishes: The kind of the request by which an upload in parts, with a condition, becomes
+            an object.
+        with_answer: Kinds of requests whose answer has a body.
+        with_body: Those with a body whose every bit is guarded.
+        asked_again: How often more than its attempts a request is sent, by the steps of a call.
+        cleaning: Kinds of requests that drop what is no longer needed: where one fails, it is
+            there until `abort_stale_uploads`.
+        reported: Faults that come once and that a call reports instead of getting over them, by
+            row and operation (empty for any), each with the reason.
+    """
+
+    name: ClassVar[str]
+    provider: ClassVar[str]
+    whole: ClassVar[bool] = False
+    bucket_setting: ClassVar[str] = "bucket"
+    answers: ClassVar[Mapping[str, Answer]]
+    only_on: ClassVar[Mapping[str, frozenset[str]]] = {}
+    failed: ClassVar[Answer]
+    not_now: ClassVar[Answer]
+    refusals: ClassVar[Mapping[str, tuple[Answer, type[PortableError]]]]
+    publishes: ClassVar[str] = "commit"
+    with_answer: ClassVar[frozenset[str]]
+    with_body: ClassVar[frozenset[str]]
+    asked_again: ClassVar[int] = 0
+    cleaning: ClassVar[frozenset[str]] = frozenset()
+    reported: ClassVar[Mapping[tuple[str, str], str]] = {}
+
+    @abstractmethod
+    def environment(self) -> Mapping[str, str]:
+        """The variables that hold credentials; all others of the provider's are taken away."""
+
+    @abstractmethod
+    def start(self) -> AbstractContextManager[Store]:
+        """Run the server, with the bucket on it.
+
+        Raises:
+            ServerUnavailable: it can't be installed or started here.
+        """
+
+    @abstractmethod
+    def settings(self, endpoint: str) -> StorageSettings:
+        """The bucket at *endpoint*, with short timeouts."""
+
+    @abstractmethod
+    def connect(self, settings: StorageSettings) -> StorageDriver:
+        """A driver."""
+
+    def reusable(self, settings: StorageSettings) -> bool:
+        """Does a driver serve again after `close`, so that all cells can share one?
+
+        Said of those that take long to make.
+        """
+        return False
+
+    @abstractmethod
+    def kind_of(self, request: Request) -> str:
+        """Which call of the provider's a request is.
+
+        The usual ones are ``get``, ``stat``, ``list``, ``put``, ``delete``, ``delete_many``,
+        ``copy``, and of an upload in parts ``begin``, ``part``, ``commit`` and ``abort``.
+        """
+
+    def takes(self, operation: Operation) -> bool:
+        """Is *operation* one of this target's?"""
+        return not operation.settings
