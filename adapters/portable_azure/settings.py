@@ -55,6 +55,8 @@ class AzureSettings(StorageSettings):
 
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)
+        if self.engine == "fast":
+            found.append("'engine': obstore doesn't carry this provider's data yet; use \"auto\"")
         if not _CONTAINER.fullmatch(self.container):
             found.append(f"'container' {self.container!r} isn't a container's name")
         if self.account is not None and not _ACCOUNT.fullmatch(self.account):

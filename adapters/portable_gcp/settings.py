@@ -74,6 +74,8 @@ class GcsSettings(StorageSettings):
 
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)
+        if self.engine == "fast":
+            found.append("'engine': obstore doesn't carry this provider's data yet; use \"auto\"")
         if not _BUCKET.fullmatch(self.bucket):
             found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
         if self.endpoint is not None:
