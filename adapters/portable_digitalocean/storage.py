@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from portable.errors import InvalidArgument, PortableError, Unsupported
-from portable.storage.driver import StorageDriver
+from portable.storage.driver import Capabilities, StorageDriver
 from portable_aws.fast import Login, S3Dialect, login_of_sdk
 from portable_aws.settings import S3Settings
 from portable_aws.storage import S3Storage
@@ -23,6 +23,14 @@ from portable_obstore.driver import FastDriver
 # https://docs.digitalocean.com/products/spaces/how-to/use-aws-sdks/
 KEYS = (("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"), ("SPACES_KEY", "SPACES_SECRET"))
 CONDITIONAL = ("PutObject", "CompleteMultipartUpload", "DeleteObject")
+
+
+def without_classes(able: Capabilities) -> Capabilities:
+    """Storage classes belong to whole buckets, standard or cold.
+
+    https://docs.digitalocean.com/products/spaces/concepts/storage-types/
+    """
+    return replace(able, storage_classes=False)
 
 
 def connect_fast(settings: SpacesSettings) -> FastDriver:
@@ -37,6 +45,10 @@ def connect_fast(settings: SpacesSettings) -> FastDriver:
 class SpacesDialect(S3Dialect):
     """Objects are read by obstore, with the keys that the SDK found."""
 
+    def __init__(self, settings: S3Settings) -> None:
+        super().__init__(settings)
+        self.capabilities = without_classes(self.capabilities)
+
     def login(self, sdk: Callable[[], StorageDriver]) -> Login | None:
         return login_of_sdk(sdk())
 
@@ -46,9 +58,7 @@ class SpacesStorage(S3Storage):
 
     def __init__(self, settings: S3Settings) -> None:
         super().__init__(settings, keys=keys_of_environment())
-        # Storage classes belong to whole buckets, standard or cold.
-        # https://docs.digitalocean.com/products/spaces/concepts/storage-types/
-        self.capabilities = replace(self.capabilities, storage_classes=False)
+        self.capabilities = without_classes(self.capabilities)
         self._deletes_many = True
         events = self.native.meta.events
         for operation in CONDITIONAL:

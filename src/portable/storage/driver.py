@@ -26,8 +26,8 @@ class Capabilities:
         nested_keys: Can ``a`` and ``a/b`` both be objects?
         cross_process: Do other processes see what this one writes?
         storage_classes: Does a put take the provider's storage class?
-        checksum: Where the digest of the content rides: in the provider's own whole-object
-            checksum, or in metadata that `portable` adds and hides.
+        checksum: Where the digest of an object of several parts rides: in the provider's own
+            checksum, or in metadata that `portable` adds and hides, as that of all others does.
         late_metadata: Does a multipart upload's metadata go with `commit`, and not with `begin`, so
             that the digest of data of any length is known in time?
         metadata_ascii: Must metadata values be ASCII, so that the rest is sent as RFC 2047 words?

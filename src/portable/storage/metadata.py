@@ -1,8 +1,8 @@
 """User metadata: which is allowed, how it travels, and the stamp that `portable` adds.
 
 Every object written here carries one more entry, ``portable``: the write's random id, by which a
-write whose answer was lost is recognised, and, where the provider keeps no checksum of whole
-objects, the content's CRC-32. Users never see it (ADR 0007).
+write whose answer was lost is recognised, and the content's CRC-32; only an object of several
+parts leaves that out where the provider keeps one. Users never see it (ADR 0007, 0009).
 """
 
 from __future__ import annotations

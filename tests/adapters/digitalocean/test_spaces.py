@@ -16,7 +16,7 @@ from portable.testing.faults import Answer, Fault, FaultProxy, Request
 from portable.testing.servers import S3Server, moto_server, running_with_bucket
 from portable.testing.targets.spaces import isolate, open_spaces_bucket
 from portable_digitalocean.settings import SpacesSettings
-from portable_digitalocean.storage import SpacesStorage, keys_of_environment
+from portable_digitalocean.storage import SpacesStorage, connect_fast, keys_of_environment
 
 BUCKET = "spaces-tests"
 SETTINGS = SpacesSettings(bucket="acme-ml", region="nyc3")
@@ -179,3 +179,9 @@ def test_virtual_host_is_understood(moto: S3Server, monkeypatch: pytest.MonkeyPa
     assert f"{BUCKET}.nyc3.digitaloceanspaces.test" in seen
     bucket.delete("dir/é")
     bucket.close()
+
+
+def test_both_engines_say_the_same_of_the_bucket() -> None:
+    fast = connect_fast(SETTINGS)
+    assert fast.capabilities == fast.sdk.capabilities
+    fast.close()
