@@ -133,7 +133,9 @@ class IntegrityCases(Cases):
             assert isinstance(failure, ObjectChanged) or deleted
             assert failure.resource == f"{bucket.url}/key"
         else:
-            assert got == expected_old or (not deleted and got == read(bucket))
+            # Not compared in the assertion: pytest would take minutes to show the difference.
+            is_one = got == expected_old or (not deleted and got == read(bucket))
+            assert is_one, "some of the old bytes and some of the new ones"
 
     def test_reader_keeps_to_the_revision_it_was_opened_on(
         self, bucket: Bucket, twin: Bucket
