@@ -22,11 +22,7 @@ from portable.errors import (
     Unavailable,
     Unsupported,
 )
-
-
-class RangeOutside(InvalidArgument):
-    """The range lies past the object's end; the driver reads it as empty."""
-
+from portable.storage.http import RangeOutside
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 BY_CODE: Mapping[str, type[PortableError]] = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from portable.endpoints import check_endpoint
 from portable.errors import NotFound, PortableError
 from portable.storage.driver import StorageDriver, StoredObject, WriteOptions
+from portable.storage.http import quoted
 from portable_aws.codes import SPOILED, is_ambiguous, meaning
 from portable_aws.limits import capabilities
 from portable_aws.settings import DEFAULT_REGION, USUAL_CLASS, S3Settings
@@ -115,7 +116,7 @@ class S3Dialect:
         return StoredObject(
             key=key,
             size=meta["size"],
-            revision=_quoted(etag),
+            revision=quoted(etag),
             last_modified=meta["last_modified"],
             content_type=attributes.get("Content-Type"),
             metadata=metadata(attributes),
@@ -132,7 +133,7 @@ class S3Dialect:
         return StoredObject(
             key=key,
             size=size,
-            revision=_quoted(etag),
+            revision=quoted(etag),
             last_modified=datetime.now(UTC).replace(microsecond=0),  # a Date header has none
             etag=etag.strip('"'),
             storage_class=write.storage_class or USUAL_CLASS,
@@ -217,10 +218,6 @@ def login_of_sdk(driver: StorageDriver) -> Login | None:
         }
 
     return Login(client.meta.endpoint_url, client.meta.region_name or DEFAULT_REGION, credentials)
-
-
-def _quoted(etag: str) -> str:
-    return etag if etag.startswith('"') else f'"{etag}"'
 
 
 def _version(version: str | None) -> str | None:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from portable.errors import Unavailable
 from portable.storage.driver import Page, StoredObject
+from portable.storage.http import quoted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -63,7 +64,7 @@ def _stored(entry: Element, space: str, is_encoded: bool) -> StoredObject:
     return StoredObject(
         key=_decoded(told[space + "Key"] or "", is_encoded),
         size=int(told[space + "Size"] or ""),
-        revision=f'"{bare}"' if etag[:1] != '"' else etag,
+        revision=quoted(etag),
         last_modified=_time(told[space + "LastModified"] or ""),
         etag=bare,
         storage_class=told.get(space + "StorageClass"),

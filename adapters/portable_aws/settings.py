@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from portable.adapter import StorageSettings
-from portable.endpoints import check_endpoint
-from portable.errors import EndpointRefused
+from portable.endpoints import http_problems
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}|arn:[^\s]+")
 
@@ -83,14 +82,6 @@ class S3Settings(StorageSettings):
         found = StorageSettings.problems(self)
         if not _BUCKET.fullmatch(self.bucket):
             found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
-        if self.endpoint is not None:
-            try:
-                check_endpoint(self.endpoint, allow_http=self.allow_http)
-            except EndpointRefused as error:
-                found.append(f"'endpoint': {error.message}")
         if self.kms_key is not None and self.encryption != "aws:kms":
             found.append("'kms_key' needs encryption = \"aws:kms\"")
-        for name in ("connect_timeout", "read_timeout"):
-            if getattr(self, name) <= 0:
-                found.append(f"'{name}' must be above 0 seconds")
-        return found
+        return [*found, *http_problems(self)]

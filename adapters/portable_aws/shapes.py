@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import re
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -15,13 +14,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from portable.errors import (
-    AlreadyExists,
     BucketNotFound,
     NotFound,
     PortableError,
-    PreconditionFailed,
     Unavailable,
 )
+from portable.storage import http
 from portable.storage.driver import StoredObject, WriteOptions
 from portable_aws.errors import from_answer
 from portable_aws.settings import USUAL_CLASS, S3Settings
@@ -30,7 +28,6 @@ ENCRYPTION_HEADERS: Mapping[str, str] = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
 }
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def encoded(crc32: int) -> str:
@@ -59,32 +56,19 @@ def conditional(write: WriteOptions) -> dict[str, str]:
     return {} if write.if_match is None else {"IfMatch": write.if_match}
 
 
-@contextmanager
-def conditions(write: WriteOptions) -> Iterator[None]:
+def conditions(write: WriteOptions) -> AbstractContextManager[None]:
     """Tell a refused condition from S3's words for it."""
-    try:
-        yield
-    except PreconditionFailed as error:
-        if write.if_absent:
-            raise AlreadyExists("there is an object already") from error.__cause__
-        raise
-    except NotFound as error:
-        # S3 answers If-Match on a missing object so; NoSuchUpload stays what it is.
-        if write.if_match is None or isinstance(error, BucketNotFound) or not _is_no_key(error):
-            raise
-        raise PreconditionFailed("there is no object to replace") from error.__cause__
+    return http.conditions(write, is_missing=_is_no_key)
 
 
 def _is_no_key(error: NotFound) -> bool:
+    """S3 answers If-Match on a missing object so; NoSuchUpload stays what it is."""
     cause = error.__cause__
-    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "NoSuchKey"
-
-
-def range_header(start: int, end: int | None) -> str:
-    """The Range of a request; S3's last byte is inclusive."""
-    if start < 0:
-        return f"bytes={start}"
-    return f"bytes={start}-{'' if end is None else end - 1}"
+    return (
+        not isinstance(error, BucketNotFound)
+        and isinstance(cause, ClientError)
+        and cause.response["Error"]["Code"] == "NoSuchKey"
+    )
 
 
 def whole_size(answer: Mapping[str, Any]) -> int:
@@ -99,22 +83,10 @@ def whole_size(answer: Mapping[str, Any]) -> int:
 
 
 def checked_total(answer: Mapping[str, Any], start: int, end: int | None) -> int:
-    """The object's size from the answer to a range, when it is the range asked for.
-
-    Raises:
-        Unavailable: a proxy or server gave other bytes.
-    """
-    match = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
-    if match is None:
-        if answer.get("ContentLength") == 0:  # some servers answer so for an empty object
-            return 0
-        raise Unavailable("the server ignored the range that was asked for")
-    first, last, total = (int(number) for number in match.groups())
-    wanted = max(0, total + start) if start < 0 else start
-    stop = total if end is None or start < 0 else min(end, total)
-    if (first, last + 1) != (wanted, stop):
-        raise Unavailable(f"the server gave bytes {first}-{last}, not {wanted}-{stop - 1}")
-    return total
+    """The object's size from the answer to a range, when it is the range asked for."""
+    return http.checked_total(
+        answer.get("ContentRange"), start, end, empty=answer.get("ContentLength") == 0
+    )
 
 
 def from_headers(key: str, answer: Mapping[str, Any], *, size: int) -> StoredObject:
@@ -122,7 +94,7 @@ def from_headers(key: str, answer: Mapping[str, Any], *, size: int) -> StoredObj
     return StoredObject(
         key=key,
         size=size,
-        revision=_quoted(answer["ETag"]),
+        revision=http.quoted(answer["ETag"]),
         last_modified=answer["LastModified"].astimezone(UTC),
         content_type=answer.get("ContentType"),
         metadata=answer.get("Metadata", {}),
@@ -149,17 +121,12 @@ def written(
     return StoredObject(
         key=key,
         size=size,
-        revision=_quoted(answer["ETag"]),
+        revision=http.quoted(answer["ETag"]),
         last_modified=_answered_at(answer),
         etag=answer["ETag"].strip('"'),
         storage_class=storage_class or USUAL_CLASS,
         version=_version(answer),
     )
-
-
-def _quoted(etag: str) -> str:
-    """An ETag in quotes: some servers leave them out of some answers, and a revision is one text."""
-    return etag if etag.startswith('"') else f'"{etag}"'
 
 
 def _version(answer: Mapping[str, Any]) -> str | None:

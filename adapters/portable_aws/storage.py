@@ -18,6 +18,7 @@ from portable.errors import (
     PreconditionFailed,
     Unsupported,
 )
+from portable.storage.around import innermost
 from portable.storage.driver import (
     Page,
     Part,
@@ -27,11 +28,11 @@ from portable.storage.driver import (
     UploadedPart,
     WriteOptions,
 )
+from portable.storage.http import RangeOutside, range_header
 from portable.storage.types import SignedRequest
 from portable_aws.answers import PAGE, Answer
 from portable_aws.body import S3Read, sendable
 from portable_aws.client import make_client
-from portable_aws.codes import RangeOutside
 from portable_aws.errors import translated
 from portable_aws.limits import capabilities
 from portable_aws.settings import S3Settings
@@ -45,11 +46,9 @@ from portable_aws.shapes import (
     encryption,
     from_headers,
     of_entry,
-    range_header,
     whole_size,
     written,
 )
-from portable_obstore.choice import sdk_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -148,7 +147,7 @@ class S3Storage:
     def copy(
         self, source: StoredObject, target: str, *, origin: StorageDriver
     ) -> StoredObject | None:
-        origin = sdk_of(origin)
+        origin = innermost(origin)
         if not isinstance(origin, S3Storage) or not self._same_server(origin):
             return None
         place = {

@@ -21,11 +21,7 @@ from portable.errors import (
     Unavailable,
     Unsupported,
 )
-
-
-class RangeOutside(InvalidArgument):
-    """The range lies past the object's end; the driver reads it as empty."""
-
+from portable.storage.http import RangeOutside
 
 # https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes and
 # https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, cast
@@ -20,8 +18,8 @@ from portable.errors import (
     EndpointRefused,
     PortableError,
     Unauthenticated,
-    Unavailable,
 )
+from portable.transport import broken, clock_skew, not_sent, retry_after, tls_failure, words
 from portable_azure.codes import HINTS, SPOILED, hint, is_ambiguous, meaning
 from portable_azure.markup import ParseError, parse
 
@@ -31,15 +29,6 @@ if TYPE_CHECKING:
 
 NOT_SENT = (http.NewConnectionError, http.ConnectTimeoutError, http.ProxyError)
 BROKEN = (http.HTTPError, HTTPException, OSError)
-# OpenSSL's words for a server that speaks no TLS, or none that this side takes.
-TLS_REFUSALS = frozenset(
-    {
-        "SSLV3_ALERT_HANDSHAKE_FAILURE",
-        "TLSV1_ALERT_PROTOCOL_VERSION",
-        "UNSUPPORTED_PROTOCOL",
-        "WRONG_VERSION_NUMBER",
-    }
-)
 
 
 @contextmanager
@@ -49,16 +38,16 @@ def translated() -> Iterator[None]:
         yield
     except HttpResponseError as error:
         if error.response is None or isinstance(error, ClientAuthenticationError):
-            raise Unauthenticated(f"{_words(error)}; {HINTS[Unauthenticated]}") from error
+            raise Unauthenticated(f"{words(error)}; {HINTS[Unauthenticated]}") from error
         raise from_answer(cast("Answer", error.response)) from error
     except AzureError as error:  # azure-identity's: nothing was sent to the service
-        raise Unauthenticated(f"{_words(error)}; {HINTS[Unauthenticated]}") from error
+        raise Unauthenticated(f"{words(error)}; {HINTS[Unauthenticated]}") from error
     except http.SSLError as error:
-        raise _of_tls(error) from error
+        raise tls_failure(error) from error
     except NOT_SENT as error:
-        raise Unavailable(f"{_words(error)}; nothing was sent") from error
+        raise not_sent(error) from error
     except BROKEN as error:
-        raise Unavailable(f"the connection broke: {_words(error)}", ambiguous=True) from error
+        raise broken(error) from error
 
 
 def from_answer(answer: Answer) -> PortableError:
@@ -75,14 +64,14 @@ def from_answer(answer: Answer) -> PortableError:
     )
     message = f"{_first_line(told.get('Message') or answer.reason or '')} ({code or status})"
     if kind is ClockSkew:
-        message += f"; this clock is {_skew(headers):+.0f} s off: set it"
+        message += f"; this clock is {clock_skew(headers):+.0f} s off: set it"
     elif todo := hint(code, kind):
         message += f"; {todo}"
     return kind(
         message,
         retryable=True if code in SPOILED else None,
         ambiguous=is_ambiguous(status, kind),
-        retry_after=_retry_after(headers),
+        retry_after=retry_after(headers),
     )
 
 
@@ -109,39 +98,6 @@ def _of_authentication(detail: str) -> type[PortableError]:
     return Unauthenticated
 
 
-def _of_tls(error: http.SSLError) -> Unavailable:
-    """Did one side refuse the other before anything was sent? Any other end is an accident."""
-    cause = error.args[0] if error.args else None
-    refused = isinstance(cause, ssl.SSLCertVerificationError) or (
-        isinstance(cause, ssl.SSLError) and cause.reason in TLS_REFUSALS
-    )
-    if not refused:
-        return Unavailable(f"the connection broke: {_words(error)}", ambiguous=True)
-    return Unavailable(
-        f"no trusted TLS connection: {_words(error)}. For a private certificate authority set "
-        f"'ca_bundle'",
-        retryable=False,
-    )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    return float(value) if re.fullmatch(r"\d{1,6}", value) else None
-
-
-def _skew(headers: Mapping[str, str]) -> float:
-    try:
-        theirs = parsedate_to_datetime(headers["date"])
-    except (KeyError, ValueError):
-        return float("nan")
-    return (datetime.now(UTC) - theirs).total_seconds()
-
-
 def _first_line(text: str) -> str:
     """The service's sentence; a request's id and time follow on lines of their own."""
     return text.partition("\n")[0].strip() or "no reason given"
-
-
-def _words(error: Exception) -> str:
-    """The error's kind and text, without the query of a URL: it may hold a signature."""
-    return re.sub(r"\?\S+", "?…", f"{type(error).__name__}: {error}")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from portable.adapter import StorageSettings
-from portable.endpoints import check_endpoint
-from portable.errors import EndpointRefused
+from portable.endpoints import http_problems
 
 # https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web")
@@ -61,12 +60,4 @@ class AzureSettings(StorageSettings):
             found.append(f"'container' {self.container!r} isn't a container's name")
         if self.account is not None and not _ACCOUNT.fullmatch(self.account):
             found.append(f"'account' {self.account!r} isn't a storage account's name")
-        if self.endpoint is not None:
-            try:
-                check_endpoint(self.endpoint, allow_http=self.allow_http)
-            except EndpointRefused as error:
-                found.append(f"'endpoint': {error.message}")
-        for name in ("connect_timeout", "read_timeout"):
-            if getattr(self, name) <= 0:
-                found.append(f"'{name}' must be above 0 seconds")
-        return found
+        return [*found, *http_problems(self)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -15,7 +14,8 @@ from urllib.parse import unquote
 
 from azure.core.exceptions import HttpResponseError
 
-from portable.errors import AlreadyExists, NotFound, PreconditionFailed, Unavailable
+from portable.errors import NotFound, Unavailable
+from portable.storage import http
 from portable.storage.driver import Page, StoredObject, WriteOptions
 from portable_azure.markup import Element, ParseError, parse
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 METADATA = "x-ms-meta-"
 FOLDER = "hdi_isfolder"  # what a directory is marked with, here and by Hadoop
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def described(write: WriteOptions) -> dict[str, str]:
@@ -43,26 +42,16 @@ def conditional(write: WriteOptions) -> dict[str, str]:
     return {} if write.if_match is None else {"if-match": write.if_match}
 
 
-@contextmanager
-def conditions(write: WriteOptions) -> Iterator[None]:
+def conditions(write: WriteOptions) -> AbstractContextManager[None]:
     """Tell a refused condition from the service's words for it."""
-    try:
-        yield
-    except PreconditionFailed as error:
-        if write.if_absent:
-            raise AlreadyExists("there is an object already") from error.__cause__
-        raise
-    except NotFound as error:
-        if write.if_match is None or _code(error) != "BlobNotFound":
-            raise
-        raise PreconditionFailed("there is no object to replace") from error.__cause__
+    return http.conditions(write, is_missing=_is_no_blob)
 
 
-def _code(error: NotFound) -> str | None:
+def _is_no_blob(error: NotFound) -> bool:
     cause = error.__cause__
     if not isinstance(cause, HttpResponseError) or cause.response is None:
-        return None
-    return cast("Answer", cause.response).headers.get("x-ms-error-code")
+        return False
+    return cast("Answer", cause.response).headers.get("x-ms-error-code") == "BlobNotFound"
 
 
 def md5(body: bytes | memoryview) -> str:
@@ -88,7 +77,7 @@ def from_headers(key: str, headers: Mapping[str, str], *, size: int | None = Non
     return StoredObject(
         key=key,
         size=int(_told(headers, "content-length")) if size is None else size,
-        revision=_quoted(etag),
+        revision=http.quoted(etag),
         last_modified=_date(_told(headers, "last-modified")),
         content_type=headers.get("content-type"),
         metadata=metadata,
@@ -106,7 +95,7 @@ def written(
     return StoredObject(
         key=key,
         size=size,
-        revision=_quoted(etag),
+        revision=http.quoted(etag),
         last_modified=_date(_told(headers, "last-modified")),
         etag=etag.strip('"'),
         storage_class=storage_class,
@@ -120,21 +109,10 @@ def whole_size(headers: Mapping[str, str]) -> int:
 
 
 def checked_total(headers: Mapping[str, str], start: int, end: int | None) -> int:
-    """The object's size from the answer to a range, when it is the range asked for.
-
-    Raises:
-        Unavailable: a proxy or server gave other bytes.
-    """
-    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-    if match is None:
-        if headers.get("content-length") == "0":  # Azurite answers so for an empty object
-            return 0
-        raise Unavailable("the answer doesn't say which range it is")
-    first, last, total = (int(number) for number in match.groups())
-    stop = total if end is None else min(end, total)
-    if (first, last + 1) != (start, stop):
-        raise Unavailable(f"the server gave bytes {first}-{last}, not {start}-{stop - 1}")
-    return total
+    """The object's size from the answer to a range, when it is the range asked for."""
+    return http.checked_total(
+        headers.get("content-range"), start, end, empty=headers.get("content-length") == "0"
+    )
 
 
 def page(body: bytes, *, after: str = "") -> Page:
@@ -186,7 +164,7 @@ def _from_entry(entry: Element) -> StoredObject:
     return StoredObject(
         key=_name(entry),
         size=int(_told(told, "Content-Length")),
-        revision=_quoted(etag),
+        revision=http.quoted(etag),
         last_modified=_date(_told(told, "Last-Modified")),
         content_type=told.get("Content-Type"),
         metadata={child.tag: child.text or "" for child in metadata or ()},
@@ -211,11 +189,6 @@ def _told(answer: Mapping[str, str], name: str) -> str:
         raise Unavailable(
             f"the answer lacks {name!r}: it isn't Azure's, or not all of it", ambiguous=True
         ) from None
-
-
-def _quoted(etag: str) -> str:
-    """An ETag in quotes: listings leave them out, and a revision is one text."""
-    return etag if etag.startswith('"') else f'"{etag}"'
 
 
 @lru_cache(maxsize=64)

@@ -28,6 +28,7 @@ from portable.storage.driver import (
     UploadedPart,
     WriteOptions,
 )
+from portable.storage.http import RangeOutside, range_header
 from portable.storage.types import SignedRequest
 from portable_azure.blocks import (
     DROPPED,
@@ -40,7 +41,6 @@ from portable_azure.blocks import (
 )
 from portable_azure.body import AzureRead
 from portable_azure.client import Client
-from portable_azure.codes import RangeOutside
 from portable_azure.copying import WHOLE_MAX, Source, find_source, ranges
 from portable_azure.limits import LIMITS
 from portable_azure.settings import AzureSettings
@@ -96,7 +96,7 @@ class AzureStorage:
         headers = {} if if_match is None else {"if-match": if_match}
         is_whole = start == 0 and end is None
         if not is_whole:
-            headers["x-ms-range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            headers["x-ms-range"] = range_header(start, end)
         try:
             answer = self._client.send(
                 "GET", key, 200 if is_whole else 206, headers=headers, stream=True

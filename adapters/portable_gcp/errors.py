@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -32,11 +31,8 @@ from portable.errors import (
     Unavailable,
     Unsupported,
 )
-
-
-class RangeOutside(InvalidArgument):
-    """The range lies past the object's end; the driver reads it as empty."""
-
+from portable.storage.http import RangeOutside
+from portable.transport import broken, not_sent, retry_after, tls_failure, words
 
 # The JSON API's reasons, https://cloud.google.com/storage/docs/json_api/v1/status-codes, and the
 # XML API's codes, https://cloud.google.com/storage/docs/xml-api/reference-status.
@@ -114,15 +110,6 @@ NOT_SENT = (
     transport.ProxyError,
 )
 BROKEN = (transport.HTTPError, HTTPException, OSError)
-# OpenSSL's words for a server that speaks no TLS, or none that this side takes.
-TLS_REFUSALS = frozenset(
-    {
-        "SSLV3_ALERT_HANDSHAKE_FAILURE",
-        "TLSV1_ALERT_PROTOCOL_VERSION",
-        "UNSUPPORTED_PROTOCOL",
-        "WRONG_VERSION_NUMBER",
-    }
-)
 
 HINTS: Mapping[type[PortableError], str] = {
     BucketNotFound: "make it first: portable never makes a bucket on the way",
@@ -142,24 +129,18 @@ def translated() -> Iterator[None]:
     except auth.GoogleAuthError as error:
         raise from_auth(error) from error
     except transport.SSLError as error:
-        if not _is_refusal(error):
-            raise Unavailable(f"the connection broke: {_words(error)}", ambiguous=True) from error
-        raise Unavailable(
-            f"no trusted TLS connection: {_words(error)}. For a private certificate authority set "
-            f"'ca_bundle'",
-            retryable=False,
-        ) from error
+        raise tls_failure(error) from error
     except NOT_SENT as error:
-        raise Unavailable(f"{_words(error)}; nothing was sent") from error
+        raise not_sent(error) from error
     except BROKEN as error:
-        raise Unavailable(f"the connection broke: {_words(error)}", ambiguous=True) from error
+        raise broken(error) from error
     except ValueError as error:  # http.client's word for a value that no header can have
         raise InvalidArgument("a storage class or other value can't be sent") from error
 
 
 def from_auth(error: auth.GoogleAuthError) -> PortableError:
     """The error of credentials that can't be found or renewed; no request was sent."""
-    text = _words(error)
+    text = words(error)
     if isinstance(error, auth.TransportError) or error.retryable:
         return Unavailable(f"the server that gives tokens can't be reached: {text}")
     kind: type[PortableError] = Unauthenticated
@@ -187,7 +168,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> Portabl
         message,
         retryable=True if kind is IntegrityError else None,
         ambiguous=status >= 500,
-        retry_after=_retry_after(headers),
+        retry_after=retry_after(headers),
     )
     found.__cause__ = from_http_status(status, words or f"HTTP {status}")  # type: ignore[no-untyped-call]
     return found
@@ -218,23 +199,3 @@ def _reason(body: bytes) -> tuple[str, str]:
         return str(errors[0].get("reason", "")), str(about.get("message", ""))[:500]
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return "", text[:200]
-
-
-def _is_refusal(error: transport.SSLError) -> bool:
-    """Did one side refuse the other before anything was sent? Any other end is an accident."""
-    cause: object = error
-    while isinstance(cause, Exception) and not isinstance(cause, ssl.SSLError):
-        cause = cause.args[0] if cause.args else None
-    return isinstance(cause, ssl.SSLCertVerificationError) or (
-        isinstance(cause, ssl.SSLError) and cause.reason in TLS_REFUSALS
-    )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    return float(value) if re.fullmatch(r"\d{1,6}", value) else None
-
-
-def _words(error: Exception) -> str:
-    """The error's kind and text, without the query of a URL: it may hold a signature."""
-    return re.sub(r"\?\S+", "?…", f"{type(error).__name__}: {error}")[:500]

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from portable.adapter import StorageSettings
-from portable.endpoints import check_endpoint
-from portable.errors import EndpointRefused
+from portable.endpoints import check_endpoint, http_problems
 
 ENDPOINT = "https://storage.googleapis.com"
 EMULATOR = "STORAGE_EMULATOR_HOST"  # what Google's own clients look at
@@ -78,17 +77,9 @@ class GcsSettings(StorageSettings):
             found.append("'engine': obstore doesn't carry this provider's data yet; use \"auto\"")
         if not _BUCKET.fullmatch(self.bucket):
             found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
-        if self.endpoint is not None:
-            try:
-                check_endpoint(self.endpoint, allow_http=self.allow_http)
-            except EndpointRefused as error:
-                found.append(f"'endpoint': {error.message}")
         if self.anonymous and self.credentials_file is not None:
             found.append("'anonymous' and 'credentials_file' exclude each other")
-        for name in ("connect_timeout", "read_timeout"):
-            if getattr(self, name) <= 0:
-                found.append(f"'{name}' must be above 0 seconds")
-        return found
+        return [*found, *http_problems(self)]
 
 
 def emulator() -> str | None:

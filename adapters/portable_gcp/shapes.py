@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from portable.errors import AlreadyExists, PreconditionFailed, Unavailable
+from portable.errors import PreconditionFailed, Unavailable
+from portable.storage import http
 from portable.storage.driver import StoredObject, WriteOptions
 
 FIELDS = "name,size,generation,updated,contentType,metadata,storageClass,etag"
 _GENERATION = re.compile(r"[1-9][0-9]{0,18}")
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _META = "x-goog-meta-"
 
 
@@ -56,24 +55,6 @@ def generation(revision: str) -> str:
     return revision
 
 
-@contextmanager
-def conditions(write: WriteOptions) -> Iterator[None]:
-    """Tell a refused condition from Google's word for it."""
-    try:
-        yield
-    except PreconditionFailed as error:
-        if write.if_absent:
-            raise AlreadyExists("there is an object already") from error.__cause__
-        raise
-
-
-def range_header(start: int, end: int | None) -> str:
-    """The Range of a request, whose last byte is inclusive."""
-    if start < 0:
-        return f"bytes={start}"
-    return f"bytes={start}-{'' if end is None else end - 1}"
-
-
 def whole_size(headers: Mapping[str, str]) -> int:
     """The object's size from the answer to a GET of all of it.
 
@@ -89,22 +70,10 @@ def whole_size(headers: Mapping[str, str]) -> int:
 
 
 def checked_total(headers: Mapping[str, str], start: int, end: int | None) -> int:
-    """The object's size from the answer to a range, when it is the range asked for.
-
-    Raises:
-        Unavailable: a proxy or server gave other bytes.
-    """
-    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-    if match is None:
-        if headers.get("content-length") == "0":
-            return 0
-        raise Unavailable("the server ignored the range that was asked for")
-    first, last, total = (int(number) for number in match.groups())
-    wanted = max(0, total + start) if start < 0 else start
-    stop = total if end is None or start < 0 else min(end, total)
-    if (first, last + 1) != (wanted, stop):
-        raise Unavailable(f"the server gave bytes {first}-{last}, not {wanted}-{stop - 1}")
-    return total
+    """The object's size from the answer to a range, when it is the range asked for."""
+    return http.checked_total(
+        headers.get("content-range"), start, end, empty=headers.get("content-length") == "0"
+    )
 
 
 def from_resource(resource: Mapping[str, Any]) -> StoredObject:

@@ -34,26 +34,25 @@ from portable.storage.driver import (
     UploadedPart,
     WriteOptions,
 )
+from portable.storage.http import RangeOutside, conditions, range_header
 from portable.storage.metadata import STAMP
 from portable.storage.types import SignedRequest
 from portable_gcp import batch
 from portable_gcp.body import GcsRead, crc32c_of, related
 from portable_gcp.client import Answer, Client, key_path
 from portable_gcp.credentials import is_anonymous
-from portable_gcp.errors import RangeOutside, translated
+from portable_gcp.errors import translated
 from portable_gcp.multipart import UNFINISHED, Uploads, is_hidden, publish, staged_name
 from portable_gcp.settings import GcsSettings
 from portable_gcp.shapes import (
     FIELDS,
     checked_total,
     conditional,
-    conditions,
     described,
     from_headers,
     from_resource,
     generation,
     listed,
-    range_header,
     whole_size,
 )
 

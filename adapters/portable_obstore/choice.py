@@ -10,12 +10,11 @@ import os
 import sys
 import weakref
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from portable.errors import MissingDependency
 
 if TYPE_CHECKING:
-    from portable.storage.driver import StorageDriver
     from portable_obstore.driver import FastDriver
 
 _drivers: weakref.WeakSet[FastDriver] = weakref.WeakSet()
@@ -42,14 +41,6 @@ def is_wanted(engine: str, *, needs: str) -> bool:
             "engine = \"fast\" needs 'obstore': pip install obstore, or take out 'engine'"
         )
     return False
-
-
-def sdk_of(driver: StorageDriver) -> StorageDriver:
-    """The SDK's driver behind *driver*, or itself."""
-    loaded = sys.modules.get("portable_obstore.driver")
-    if loaded is not None and isinstance(driver, loaded.FastDriver):
-        return cast("StorageDriver", driver.sdk)
-    return driver
 
 
 def is_forked() -> bool:

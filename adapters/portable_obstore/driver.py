@@ -7,29 +7,24 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 
 from portable.errors import NotFound, PortableError, PreconditionFailed, Throttled, Unsupported
+from portable.storage.around import DriverAround
 from portable.storage.driver import (
     Capabilities,
     OpenRead,
-    Page,
-    Part,
-    PendingUpload,
     StorageDriver,
     StoredObject,
-    UploadedPart,
     WriteOptions,
 )
 from portable.storage.keys import is_plain
 from portable.storage.metadata import read_stamp
-from portable.storage.types import SignedRequest
-from portable_obstore.choice import is_forked, is_mocked, remember, sdk_of
+from portable_obstore.choice import is_forked, is_mocked, remember
 from portable_obstore.dialect import SMALL_BYTES, Dialect
 from portable_obstore.failures import RAISED, Unclear, verdict
 from portable_obstore.reading import FastRead
@@ -47,10 +42,11 @@ _NO_BUCKET = re.compile(r"<Code>(NoSuchBucket|ContainerNotFound)<")
 _PLAIN_TEXT = re.compile(r"[ -~]*")  # anything else in a header makes obstore panic
 
 
-class FastDriver:
+class FastDriver(DriverAround):
     """`StorageDriver` over one bucket, with two engines that can't be told apart.
 
-    The SDK's driver is made when it is first needed.
+    The SDK's driver is made when it is first needed. Listings go by it, since obstore's prefixes
+    are whole segments, and so does `stat`, since obstore doesn't tell the storage class.
     """
 
     def __init__(
@@ -62,7 +58,6 @@ class FastDriver:
             demanded: Use obstore even where moto may have patched the SDK, and say so where it
                 can't be used.
         """
-        self.capabilities: Capabilities = dialect.capabilities
         self._dialect = dialect
         self._make_sdk = make_sdk
         self._demanded = demanded
@@ -76,7 +71,7 @@ class FastDriver:
         remember(self)
 
     @property
-    def sdk(self) -> StorageDriver:
+    def inner(self) -> StorageDriver:
         """The SDK's driver."""
         if self._sdk is None:
             with self._lock:
@@ -85,16 +80,13 @@ class FastDriver:
         return self._sdk
 
     @property
-    def native(self) -> Any:
-        return self.sdk.native
-
-    def stat(self, key: str) -> StoredObject:
-        return self.sdk.stat(key)  # obstore doesn't tell the storage class
+    def capabilities(self) -> Capabilities:
+        return self._dialect.capabilities
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> OpenRead:
         store = self._fast(key, if_match)
         if store is None:
-            return self.sdk.read(key, start=start, end=end, if_match=if_match)
+            return self.inner.read(key, start=start, end=end, if_match=if_match)
         options = _range(start, end)
         if if_match is not None and self._dialect.pins:
             options["if_match"] = if_match
@@ -105,7 +97,7 @@ class FastDriver:
             return self._after(
                 error,
                 key,
-                lambda: self.sdk.read(key, start=start, end=end, if_match=if_match),
+                lambda: self.inner.read(key, start=start, end=end, if_match=if_match),
             )
         if if_match is not None and info.revision != if_match:
             raise PreconditionFailed("the object is another revision")
@@ -118,56 +110,17 @@ class FastDriver:
     ) -> StoredObject:
         store = self._fast(key) if self._is_plain_put(body, write) else None
         if store is None:
-            return self.sdk.put(key, body, crc32, write)
+            return self.inner.put(key, body, crc32, write)
         attributes = {**write.metadata, "Content-Type": write.content_type}
         try:
             result = obstore.put(store, key, body, attributes=attributes, use_multipart=False)
         except RAISED as error:
-            return self._after(error, key, lambda: self.sdk.put(key, body, crc32, write))
+            return self._after(error, key, lambda: self.inner.put(key, body, crc32, write))
         stored = self._dialect.written(key, len(body), result, write)
         if stored is None:
             raise self._unclear(key)
         self._seen = True
         return stored
-
-    def list(
-        self, prefix: str, *, delimiter: bool, start_after: str, token: str | None, limit: int
-    ) -> Page:
-        return self.sdk.list(
-            prefix, delimiter=delimiter, start_after=start_after, token=token, limit=limit
-        )
-
-    def delete(
-        self, keys: Sequence[str], *, if_match: str | None = None
-    ) -> Mapping[str, PortableError]:
-        return self.sdk.delete(keys, if_match=if_match)
-
-    def copy(
-        self, source: StoredObject, target: str, *, origin: StorageDriver
-    ) -> StoredObject | None:
-        return self.sdk.copy(source, target, origin=sdk_of(origin))
-
-    def begin(self, key: str, write: WriteOptions) -> str:
-        return self.sdk.begin(key, write)
-
-    def upload_part(self, key: str, upload: str, part: Part) -> UploadedPart:
-        return self.sdk.upload_part(key, upload, part)
-
-    def commit(
-        self, key: str, upload: str, parts: Sequence[UploadedPart], crc32: int, write: WriteOptions
-    ) -> StoredObject:
-        return self.sdk.commit(key, upload, parts, crc32, write)
-
-    def abort(self, key: str, upload: str) -> None:
-        self.sdk.abort(key, upload)
-
-    def uploads(self, prefix: str) -> Iterator[PendingUpload]:
-        return self.sdk.uploads(prefix)
-
-    def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
-    ) -> SignedRequest:
-        return self.sdk.sign(key, method=method, expires=expires, content_type=content_type)
 
     def close(self) -> None:
         self._store = None
@@ -185,7 +138,7 @@ class FastDriver:
         return self._store if self._is_open else self._open()
 
     def _open(self) -> ObjectStore | None:
-        store = self._dialect.open(lambda: self.sdk)
+        store = self._dialect.open(lambda: self.inner)
         if store is None and self._demanded:
             raise Unsupported(
                 'engine = "fast" can\'t do what is configured here (docs/engines.md has the list); '
@@ -222,9 +175,9 @@ class FastDriver:
                 held += piece
             if _is_md5(info.etag, held):
                 return FastRead(replace(info, crc32=zlib.crc32(held)), result, self._dialect, held)
-        known = self.sdk.stat(info.key)
+        known = self.inner.stat(info.key)
         if known.revision != info.revision:
-            return self.sdk.read(info.key, start=0, end=None, if_match=if_match)
+            return self.inner.read(info.key, start=0, end=None, if_match=if_match)
         return FastRead(replace(info, crc32=known.crc32), result, self._dialect, held)
 
     def _after(self, error: Exception, key: str, ask_sdk: Callable[[], T]) -> T:

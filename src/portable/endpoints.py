@@ -7,7 +7,7 @@ password in it. A URL passes here first, and nothing is sent to one that doesn't
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from portable.errors import EndpointRefused, Unavailable
 
@@ -194,4 +194,38 @@ def _embedded(address: IPv6Address) -> list[IPv4Address | IPv6Address]:
         found.extend(address.teredo)
     if address in IPv6Network("64:ff9b::/96") or address in IPv6Network("::/96"):
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    return found
+
+
+class HttpSettings(Protocol):
+    """What the settings of a server over HTTP have in common."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """Its URL, where it isn't the provider's own."""
+
+    @property
+    def allow_http(self) -> bool:
+        """As for `check_endpoint`."""
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds."""
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds without a byte."""
+
+
+def http_problems(settings: HttpSettings) -> list[str]:
+    """What is wrong with them, for `StorageSettings.problems`."""
+    found = []
+    if settings.endpoint is not None:
+        try:
+            check_endpoint(settings.endpoint, allow_http=settings.allow_http)
+        except EndpointRefused as error:
+            found.append(f"'endpoint': {error.message}")
+    for name in ("connect_timeout", "read_timeout"):
+        if getattr(settings, name) <= 0:
+            found.append(f"'{name}' must be above 0 seconds")
     return found

@@ -10,8 +10,8 @@ import pytest
 
 from portable.errors import ObjectChanged, PortableError
 from portable.storage import Bucket
+from portable.storage.around import DriverAround
 from portable.storage.driver import WriteOptions
-from portable.testing.drivers import DriverAround
 from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
 

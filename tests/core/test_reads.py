@@ -13,8 +13,8 @@ import pytest
 from portable.errors import IntegrityError, ObjectChanged, PreconditionFailed, Unavailable
 from portable.retry import Surroundings
 from portable.storage import Bucket
+from portable.storage.around import DriverAround
 from portable.storage.driver import OpenRead, StorageDriver, StoredObject, WriteOptions
-from portable.testing.drivers import DriverAround
 from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
 

@@ -13,8 +13,8 @@ import pytest
 from portable.errors import IntegrityError, InvalidArgument, NoSpace, Unavailable
 from portable.retry import Surroundings
 from portable.storage import Bucket, Capabilities
+from portable.storage.around import DriverAround
 from portable.storage.driver import Part, StorageDriver, StoredObject, UploadedPart, WriteOptions
-from portable.testing.drivers import DriverAround
 from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -19,16 +19,12 @@ from portable.errors import (
     PortableError,
     Unauthenticated,
 )
-from portable.storage.driver import StorageDriver
 from portable.testing.faults import Answer, Request, error_answer
 from portable.testing.servers._azurite import ACCOUNT, KEY, AzuriteServer, azurite
 from portable_azure import ADAPTER
 from portable_azure.settings import AzureSettings
 
-from .dialect import BUCKET, FAST_ONES, READ_TIMEOUT, Dialect, Engine
-
-if TYPE_CHECKING:
-    from .scenes import Operation
+from .dialect import BUCKET, READ_TIMEOUT, Dialect, Engine
 
 SMALLEST_PART = 2  # a part that was given up is replaced by a single byte
 
@@ -115,6 +111,7 @@ class Azure(Dialect):
 
     name = "azure sdk"
     provider = "azure"
+    adapter = ADAPTER
     bucket_setting = "container"
     engine: ClassVar[Engine] = "sdk"
     answers = ANSWERS
@@ -143,10 +140,6 @@ class Azure(Dialect):
             connect_timeout=READ_TIMEOUT,
         )
 
-    def connect(self, settings: StorageSettings) -> StorageDriver:
-        assert ADAPTER.storage
-        return ADAPTER.storage.connect(settings)
-
     def kind_of(self, request: Request) -> str:
         query = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
         asked = query.get("comp", "")
@@ -160,13 +153,3 @@ class Azure(Dialect):
         if asked:
             return {"block": "part", "blocklist": "commit"}.get(asked, asked)
         return "copy" if request.header("x-ms-copy-source") else "put"
-
-
-class FastAzure(Azure):
-    """obstore."""
-
-    name = "azure fast"
-    engine = "fast"
-
-    def takes(self, operation: Operation) -> bool:
-        return operation.name in FAST_ONES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from portable.adapter import StorageSettings
+from portable.adapter import Adapter, StorageSettings
 from portable.errors import PortableError
 from portable.storage.driver import StorageDriver
 from portable.testing.faults import Answer, Request
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 BUCKET = "faults"
 READ_TIMEOUT = 1.0
 Engine = Literal["sdk", "fast"]
-# What obstore carries in the fast engine; the SDK's driver does the rest there, too.
-FAST_ONES = frozenset(
-    {
-        "get small",
-        "get 17 MiB, one stream",
-        "get 17 MiB, parallel",
-        "get range",
-        "get_ranges",
-        "open rb",
-        "stat",
-        "put small",
-    }
-)
 
 
 class Store(Protocol):
@@ -65,6 +52,7 @@ class Dialect(ABC):
     Attributes:
         name: In tables: the provider and the engine.
         provider: As errors name it.
+        adapter: The provider's.
         whole: CI tries all cells, not only one by lot for each fault and operation.
         bucket_setting: The setting that names the bucket.
         answers: Errors that such a server gives and that a call gets over, a row of the table
@@ -87,6 +75,7 @@ class Dialect(ABC):
 
     name: ClassVar[str]
     provider: ClassVar[str]
+    adapter: ClassVar[Adapter]
     whole: ClassVar[bool] = False
     bucket_setting: ClassVar[str] = "bucket"
     answers: ClassVar[Mapping[str, Answer]]
@@ -117,9 +106,10 @@ class Dialect(ABC):
     def settings(self, endpoint: str) -> StorageSettings:
         """The bucket at *endpoint*, with short timeouts."""
 
-    @abstractmethod
     def connect(self, settings: StorageSettings) -> StorageDriver:
         """A driver."""
+        assert self.adapter.storage
+        return self.adapter.storage.connect(settings)
 
     def reusable(self, settings: StorageSettings) -> bool:
         """Does a driver serve again after `close`, so that all cells can share one?

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from portable.adapter import StorageSettings
@@ -17,17 +17,13 @@ from portable.errors import (
     PortableError,
     Unauthenticated,
 )
-from portable.storage.driver import StorageDriver
 from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.faults import Answer, Request, error_answer, slow_down
 from portable_gcp import ADAPTER
 from portable_gcp.multipart import UNFINISHED
 from portable_gcp.settings import GcsSettings
 
-from .dialect import BUCKET, FAST_ONES, READ_TIMEOUT, Dialect, Engine
-
-if TYPE_CHECKING:
-    from .scenes import Operation
+from .dialect import BUCKET, READ_TIMEOUT, Dialect, Engine
 
 OBJECTS = f"/storage/v1/b/{BUCKET}/o"
 
@@ -114,6 +110,7 @@ class Gcs(Dialect):
 
     name = "gcp sdk"
     provider = "gcp"
+    adapter = ADAPTER
     engine: ClassVar[Engine] = "sdk"
     publishes = "publish"
     answers = ANSWERS
@@ -145,10 +142,6 @@ class Gcs(Dialect):
             connect_timeout=READ_TIMEOUT,
         )
 
-    def connect(self, settings: StorageSettings) -> StorageDriver:
-        assert ADAPTER.storage
-        return ADAPTER.storage.connect(settings)
-
     def kind_of(self, request: Request) -> str:
         path, _, query = request.target.partition("?")
         if path.startswith("/upload/"):
@@ -158,16 +151,6 @@ class Gcs(Dialect):
         if path.startswith("/storage/"):
             return _kind_of_json(request.method, path)
         return _kind_of_xml(request.method, dict(parse_qsl(query, keep_blank_values=True)))
-
-
-class FastGcs(Gcs):
-    """obstore."""
-
-    name = "gcp fast"
-    engine = "fast"
-
-    def takes(self, operation: Operation) -> bool:
-        return operation.name in FAST_ONES
 
 
 def _kind_of_json(method: str, path: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from portable.cli.session import Session
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
     from portable.storage.uploads import Progress
 
 WORTH_A_BAR_BYTES = 1024**2
@@ -25,6 +27,22 @@ def shown(session: Session, name: str, size: int | None) -> Iterator[Progress | 
     if not session.shows_progress or (size is not None and size <= WORTH_A_BAR_BYTES):
         yield None
         return
+    with bar("{task.description}") as line:
+        task = line.add_task(name, total=size)
+
+        def moved(done: int, total: int | None) -> None:
+            line.update(task, completed=done, total=total)
+
+        yield moved
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Bar]:
+    """A bar with rate and time left, which goes away at its end.
+
+    Args:
+        label: The format of what stands in front of it.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -36,16 +54,11 @@ def shown(session: Session, name: str, size: int | None) -> Iterator[Progress | 
     )
 
     columns = (
-        TextColumn("{task.description}", markup=False),
+        TextColumn(label, markup=False),
         BarColumn(),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=size)
-
-        def moved(done: int, total: int | None) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield moved
+    with Progress(*columns, console=Console(stderr=True), transient=True) as made:
+        yield made

@@ -14,6 +14,7 @@ from portable.cli import failures
 from portable.cli.addresses import is_local, parse
 from portable.cli.commands import command
 from portable.cli.listing import human
+from portable.cli.progress import bar
 from portable.cli.session import Session
 from portable.errors import InvalidArgument, PortableError
 
@@ -167,32 +168,15 @@ def shown(session: Session, plan: Plan) -> Iterator[TransferProgress | None]:
     if not session.shows_progress:
         yield None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.fields[objects]}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, objects="")
+    with bar("{task.fields[objects]}") as line:
+        task = line.add_task("", total=None, objects="")
 
         def moved(report: TransferReport) -> None:
             handled = report.sent + report.skipped + report.failed
             done = report.bytes + report.skipped_bytes
-            bar.update(task, completed=done, objects=f"{handled:,} objects")
+            line.update(task, completed=done, objects=f"{handled:,} objects")
 
-        with _counted(plan, lambda total: bar.update(task, total=total)):
+        with _counted(plan, lambda total: line.update(task, total=total)):
             yield moved
 
 

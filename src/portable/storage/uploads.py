@@ -78,12 +78,7 @@ def store(
     try:
         if upload.wants_digest:
             upload.crc32 = source.digest()
-        while True:
-            piece = source.read(upload.next_part_bytes)
-            if len(piece) < upload.next_part_bytes:
-                source.check()
-                return upload.finish(piece)
-            upload.send(piece)
+        return upload.send_all(source)
     except BaseException:
         upload.abort()
         raise
@@ -113,7 +108,7 @@ class Upload:
         self.crc32: int | None = None
         self._write_id = new_write_id()
         self._id: str | None = None
-        self._first_part = _part_bytes(connection, size)
+        self._first_part = part_bytes(connection, size)
         self._offset = 0
         self._sent = 0
         self._number = 0
@@ -151,6 +146,15 @@ class Upload:
                 f"the object is larger than {self._connection.capabilities.parts_max} parts "
                 f"hold; give put a file whose size is known, so that larger parts can be chosen"
             )
+
+    def send_all(self, source: Source) -> StoredObject:
+        """Send what *source* gives, publish it, and return what is stored."""
+        while True:
+            piece = source.read(self.next_part_bytes)
+            if len(piece) < self.next_part_bytes:
+                source.check()
+                return self.finish(piece)
+            self.send(piece)
 
     def finish(self, last: Piece) -> StoredObject:
         """Publish everything sent and *last*, and return what is stored."""
@@ -303,7 +307,8 @@ def _completed(stored: StoredObject, write: WriteOptions, crc32: int | None) -> 
     return replace(stored, content_type=write.content_type, metadata=write.metadata, crc32=crc32)
 
 
-def _part_bytes(connection: Connection, size: int | None) -> int:
+def part_bytes(connection: Connection, size: int | None) -> int:
+    """How long the first parts of an object of *size* bytes are; `None`: nobody knows yet."""
     able = connection.capabilities
     if size is not None and size > able.part_max * able.parts_max:
         raise InvalidArgument(

@@ -62,13 +62,7 @@ def store_resumably(
     """
     upload = _Resumed(connection, key, request, source, token, progress)
     try:
-        while True:
-            piece = source.read(upload.next_part_bytes)
-            if len(piece) < upload.next_part_bytes:
-                source.check()
-                stored = upload.finish(piece)
-                break
-            upload.send(piece)
+        stored = upload.send_all(source)
     except _RESUMABLE:
         upload.leave()
         raise

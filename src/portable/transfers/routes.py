@@ -11,7 +11,7 @@ from portable.errors import NotFound
 from portable.storage import copies
 from portable.storage.arguments import write_request
 from portable.storage.reads import expected_crc32, fetch_whole, reread
-from portable.storage.uploads import PART_BYTES, WriteRequest, _part_bytes, store
+from portable.storage.uploads import PART_BYTES, WriteRequest, part_bytes, store
 from portable.transfers.bytes_of import crc32_of, reading, write_at
 from portable.transfers.landing import Landing, check_name, translated
 from portable.transfers.multipart import Dropped, store_resumably
@@ -91,7 +91,7 @@ class _ToShelf:
         if item.size <= PART_BYTES:
             return item.size
         connection = self.target.connection
-        return (connection.settings.concurrency + 2) * _part_bytes(connection, item.size)
+        return (connection.settings.concurrency + 2) * part_bytes(connection, item.size)
 
     def remove(self, item: Item) -> None:
         self.target.remove(item)

@@ -57,13 +57,6 @@ def shared_proxy(moto: S3Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def proxy(shared_proxy: FaultProxy) -> Iterator[FaultProxy]:
-    shared_proxy.clear()
-    yield shared_proxy
-    shared_proxy.clear()
-
-
-@pytest.fixture
 def open_bucket(moto: S3Server, proxy: FaultProxy) -> Iterator[Open]:
     """Open a bucket behind the proxy; each request is sent once."""
     with ExitStack() as stack:

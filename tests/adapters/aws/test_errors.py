@@ -31,8 +31,9 @@ from portable.errors import (
     Unsupported,
 )
 from portable.storage import Bucket
+from portable.storage.http import RangeOutside
 from portable.testing.faults import Answer, Fault, FaultProxy, error_answer
-from portable_aws.codes import BY_CODE, BY_STATUS, RangeOutside
+from portable_aws.codes import BY_CODE, BY_STATUS
 
 # What each code means to a user: this table and the adapter's were written apart.
 MEANING: dict[type[PortableError], str] = {

@@ -56,13 +56,6 @@ def shared_proxy(server: AzuriteServer) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def proxy(shared_proxy: FaultProxy) -> Iterator[FaultProxy]:
-    shared_proxy.clear()
-    yield shared_proxy
-    shared_proxy.clear()
-
-
-@pytest.fixture
 def sdk(server: AzuriteServer) -> Iterator[ContainerClient]:
     """The same container through the SDK, emptied first."""
     with container(server, CONTAINER) as client:

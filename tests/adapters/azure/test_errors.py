@@ -30,8 +30,9 @@ from portable.errors import (
     Unsupported,
 )
 from portable.storage import Bucket
+from portable.storage.http import RangeOutside
 from portable.testing.faults import Answer, Fault, FaultProxy
-from portable_azure.codes import BY_CODE, BY_STATUS, RangeOutside
+from portable_azure.codes import BY_CODE, BY_STATUS
 
 pytestmark = pytest.mark.xdist_group("azurite")
 

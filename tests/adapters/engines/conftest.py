@@ -43,13 +43,6 @@ def shared_proxy(server: S3Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def proxy(shared_proxy: FaultProxy) -> Iterator[FaultProxy]:
-    shared_proxy.clear()
-    yield shared_proxy
-    shared_proxy.clear()
-
-
-@pytest.fixture
 def open_bucket(proxy: FaultProxy) -> Iterator[Open]:
     """Opens the bucket behind the proxy; retries wait for nothing."""
     assert ADAPTER.storage is not None

@@ -47,13 +47,6 @@ def shared_proxy(shared_fake: FakeGcs) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def proxy(shared_proxy: FaultProxy) -> Iterator[FaultProxy]:
-    shared_proxy.clear()
-    yield shared_proxy
-    shared_proxy.clear()
-
-
-@pytest.fixture
 def open_bucket(fake: FakeGcs, proxy: FaultProxy) -> Iterator[Open]:
     """Opens the bucket through the proxy, without waiting between attempts."""
     opened: list[Bucket] = []

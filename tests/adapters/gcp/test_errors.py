@@ -29,9 +29,10 @@ from portable.errors import (
     Unsupported,
 )
 from portable.storage import Bucket
+from portable.storage.http import RangeOutside
 from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.faults import Answer, Fault, FaultProxy
-from portable_gcp.errors import BY_REASON, BY_STATUS, RangeOutside, from_answer, translated
+from portable_gcp.errors import BY_REASON, BY_STATUS, from_answer, translated
 
 from .conftest import Open
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from portable.errors import PortableError
+from portable.storage.around import DriverAround
 from portable.storage.driver import (
     OpenRead,
     Page,
@@ -14,7 +15,6 @@ from portable.storage.driver import (
     StoredObject,
     WriteOptions,
 )
-from portable.testing.drivers import DriverAround
 
 
 class RevisionIsSize(DriverAround):

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from portable.errors import NotFound, PermissionDenied, PortableError
+from portable.storage.around import DriverAround
 from portable.storage.driver import (
     OpenRead,
     Page,
     StoredObject,
 )
-from portable.testing.drivers import DriverAround
 
 
 class _OtherLists(DriverAround):

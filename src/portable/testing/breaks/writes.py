@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from portable.storage.around import DriverAround
 from portable.storage.driver import (
     StorageDriver,
     StoredObject,
@@ -13,7 +14,6 @@ from portable.storage.driver import (
     WriteOptions,
 )
 from portable.storage.metadata import STAMP
-from portable.testing.drivers import DriverAround
 
 
 class _OtherWrites(DriverAround):

@@ -9,10 +9,11 @@ import pytest
 
 from portable.errors import IntegrityError, InvalidKey, NotFound, ObjectChanged, PermissionDenied
 from portable.storage import Bucket
+from portable.storage.around import DriverAround
 from portable.storage.driver import StorageDriver, StoredObject
 from portable.testing.conformance.base import LARGE, Cases, Raw, content
 from portable.testing.conformance.quirks import quirk
-from portable.testing.drivers import DriverAround, Watch, around
+from portable.testing.drivers import Watch, around
 from portable.testing.harness import Harness
 from portable.testing.targets.memory import forget, open_memory_bucket
 

@@ -15,8 +15,9 @@ from portable.errors import (
     PortableError,
 )
 from portable.storage import Bucket
+from portable.storage.around import DriverAround
 from portable.testing.conformance.base import Cases, Raw
-from portable.testing.drivers import DriverAround, Watch, around
+from portable.testing.drivers import Watch, around
 
 
 class _Stubborn(DriverAround):

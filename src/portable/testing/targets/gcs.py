@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 from portable.storage import Bucket
 from portable.storage.active import bucket_from
+from portable.storage.around import DriverAround
 from portable.storage.driver import Capabilities, PendingUpload
-from portable.testing.drivers import DriverAround
 from portable.testing.harness import Harness, Oracle
 from portable_gcp import ADAPTER
 from portable_gcp.multipart import is_hidden

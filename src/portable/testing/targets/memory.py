@@ -12,8 +12,9 @@ from typing import Any
 from portable.errors import PermissionDenied
 from portable.storage import Bucket
 from portable.storage.active import bucket_from
+from portable.storage.around import DriverAround
 from portable.storage.driver import StorageDriver, StoredObject
-from portable.testing.drivers import DriverAround, around
+from portable.testing.drivers import around
 from portable.testing.harness import Harness, Oracle
 from portable_memory import ADAPTER
 from portable_memory import storage as memory
