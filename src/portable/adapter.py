@@ -6,19 +6,24 @@ An adapter is a package with one `Adapter` descriptor, named in the entry-point 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from portable.errors import InvalidKey
 
 if TYPE_CHECKING:
+    from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
+
+DEAD_SUFFIX = "-dead"
+_QUEUE_NAME = re.compile(r"[a-z](-?[a-z0-9])*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageSettings:
-    """What every bucket can be told; an adapter's settings add its own fields.
+class ServiceSettings:
+    """What every service can be told; an adapter's settings add their own fields.
 
     Settings are plain values (`str`, `int`, `float`, `bool`, or a `Literal`, each also `| None`),
     never secrets, so they may be shown and pickled. Two class variables, each a frozenset of
@@ -26,44 +31,103 @@ class StorageSettings:
     ``code_only`` may be given to `portable.configure` and nowhere else.
 
     Attributes:
-        prefix: Folder that all keys are in; joined to them with ``/``.
         deadline: Seconds that a call may take, retries included, and each part, page or range of
-            a call that sends several. Bodies get a second more for every 16 KiB.
+            a call that sends several. Bodies of objects get a second more for every 16 KiB.
         attempts: How often one request is sent at most.
-        concurrency: Parts of one object that are under way at once, 8 MiB of memory each.
     """
 
-    prefix: str = ""
     deadline: float = 120.0
     attempts: int = 6
-    concurrency: int = 6
 
     @property
     def url(self) -> str:
-        """The bucket, prefix included, as users write it; shown in errors."""
+        """The bucket or queue as users write it; shown in errors."""
         raise NotImplementedError
 
     @property
     def endpoint_id(self) -> str:
-        """What shares a retry budget: the server, where several buckets are on one."""
+        """What shares a retry budget: the server, where several buckets or queues are on one."""
         return self.url
 
     def problems(self) -> list[str]:
         """What is wrong with these values beyond their types; one sentence each."""
+        found = []
+        if self.deadline <= 0:
+            found.append("'deadline' must be above 0 seconds")
+        if self.attempts < 1:
+            found.append("'attempts' must be at least 1")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings(ServiceSettings):
+    """What every bucket can be told.
+
+    Attributes:
+        prefix: Folder that all keys are in; joined to them with ``/``.
+        concurrency: Parts of one object that are under way at once, 8 MiB of memory each.
+    """
+
+    prefix: str = ""
+    concurrency: int = 6
+
+    def problems(self) -> list[str]:
         from portable.storage.keys import check_key  # that package imports this module
 
-        found = []
+        found = ServiceSettings.problems(self)
         if self.prefix.strip("/"):
             try:
                 check_key(self.prefix.strip("/"))
             except InvalidKey as error:
                 found.append(f"'prefix' is no folder for keys: {error.message}")
-        if self.deadline <= 0:
-            found.append("'deadline' must be above 0 seconds")
-        if self.attempts < 1:
-            found.append("'attempts' must be at least 1")
         if not 1 <= self.concurrency <= 256:
             found.append("'concurrency' must be from 1 to 256")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings(ServiceSettings):
+    """What every queue can be told.
+
+    Attributes:
+        name: Lower-case letters, digits and single dashes, 3 to 50 of them, a letter first: what
+            every provider takes.
+        lease: Seconds for which `receive` hands a message out, unless the call says otherwise;
+            `consume` renews it for as long as a handler runs.
+        max_attempts: How often a message is handed out before it goes to the dead letters.
+        create: Make the queue, and its dead letters, when they aren't there; else a missing queue
+            is `QueueNotFound`.
+        payloads: Where bodies go that are too large for the provider: a bucket's name in the
+            profile, or its URL; the profile's own storage unless given.
+        long_delays: What becomes of a `delay` that is longer than the provider's: ``"refuse"`` it,
+            or ``"hold"`` the message: it is handed to consumers' side early, and given back there
+            until its time has come.
+    """
+
+    name: str = "default"
+    lease: float = 30.0
+    max_attempts: int = 5
+    create: bool = True
+    payloads: str | None = None
+    long_delays: Literal["refuse", "hold"] = "refuse"
+
+    @property
+    def dead_letters(self) -> Self:
+        """The same for the queue that dead letters go to: ``NAME-dead``."""
+        return replace(self, name=f"{self.name}{DEAD_SUFFIX}")
+
+    def problems(self) -> list[str]:
+        found = ServiceSettings.problems(self)
+        name = self.name.removesuffix(DEAD_SUFFIX)
+        if not _QUEUE_NAME.fullmatch(name) or not 3 <= len(name) <= 50:
+            found.append(
+                f"'name' {self.name!r} isn't a queue's name: 3 to 50 lower-case letters, digits "
+                f"and single dashes, a letter first"
+            )
+        if self.lease <= 0:
+            found.append("'lease' must be above 0 seconds")
+        if self.max_attempts < 1:
+            found.append("'max_attempts' must be at least 1")
         return found
 
 
@@ -98,6 +162,21 @@ class StorageService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueService:
+    """An adapter's queues.
+
+    Attributes:
+        settings: A frozen dataclass, a subclass of `QueueSettings`.
+        schemes: The URL schemes that mean this adapter's queues.
+        connect: Make a driver from settings; imports the SDK, sends nothing.
+    """
+
+    settings: type[QueueSettings]
+    schemes: tuple[Scheme, ...]
+    connect: Callable[[Any], QueueDriver]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
     """What the core knows of a provider.
 
@@ -106,6 +185,7 @@ class Adapter:
         extra: What to install for its SDK, as in ``pip install 'portable-cloud[extra]'``; empty
             where there is nothing to install.
         storage: `None` where the provider has none.
+        queue: `None` where the provider has none.
         credentials: Where its credentials come from, one sentence for people.
         permissions: What the provider calls the permission that an operation needs, by the
             operation: `put`, `get`, `stat`, `list`, `delete`, `multipart`, `abort`, `copy` and
@@ -115,5 +195,6 @@ class Adapter:
     name: str
     extra: str = ""
     storage: StorageService | None = None
+    queue: QueueService | None = None
     credentials: str = ""
     permissions: Mapping[str, str] = field(default_factory=dict, hash=False)

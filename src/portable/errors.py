@@ -2,7 +2,8 @@
 
     PortableError
     ├── NotFound               (also FileNotFoundError)
-    │   └── BucketNotFound
+    │   ├── BucketNotFound
+    │   └── QueueNotFound
     ├── AlreadyExists          (also FileExistsError)
     ├── PreconditionFailed
     ├── ObjectChanged
@@ -95,6 +96,10 @@ class NotFound(PortableError, FileNotFoundError):
 
 class BucketNotFound(NotFound):
     """There is no such bucket. Buckets are never made on the way."""
+
+
+class QueueNotFound(NotFound):
+    """There is no such queue, and the setting 'create' says not to make it."""
 
 
 class AlreadyExists(PortableError, FileExistsError):

@@ -18,6 +18,7 @@ ALL = [
 BUILT_IN = {
     "AlreadyExists": FileExistsError,
     "BucketNotFound": FileNotFoundError,
+    "QueueNotFound": FileNotFoundError,
     "DeadlineExceeded": TimeoutError,
     "InvalidArgument": ValueError,
     "InvalidKey": ValueError,

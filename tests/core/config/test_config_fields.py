@@ -123,7 +123,7 @@ def test_text_that_the_type_cannot_be_read_from_is_refused(name: str, text: str)
 def test_fields_without_a_default_are_required_and_internal_ones_are_left_out() -> None:
     assert [each.name for each in FIELDS.values() if each.required] == ["text"]
     assert "hidden" not in FIELDS
-    assert list(FIELDS)[:5] == ["prefix", "deadline", "attempts", "concurrency", "text"]
+    assert list(FIELDS)[:5] == ["deadline", "attempts", "prefix", "concurrency", "text"]
 
 
 def test_a_type_that_settings_cannot_have_is_the_adapters_mistake() -> None:

@@ -70,7 +70,7 @@ def test_the_description_is_json(write: Write) -> None:
     write(TEXT)
     configure(storage={"deadline": 5})
     text = json.dumps(asdict(describe()))
-    assert json.loads(text)["storage"]["settings"][1] == {
+    assert json.loads(text)["storage"]["settings"][0] == {
         "name": "deadline",
         "value": 5.0,
         "origin": "configure(storage=…)",
