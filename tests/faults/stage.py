@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from portable import connection
 from portable.adapter import StorageSettings
 from portable.retry import Surroundings
-from portable.storage import Bucket, connection
+from portable.storage import Bucket
 from portable.storage.driver import StorageDriver
 from portable.testing.faults import FaultProxy, Request
 
