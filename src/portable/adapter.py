@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
+ServiceName = Literal["storage", "queue"]
 DEAD_SUFFIX = "-dead"
 _QUEUE_NAME = re.compile(r"[a-z](-?[a-z0-9])*")
 
@@ -190,6 +191,7 @@ class Adapter:
         permissions: What the provider calls the permission that an operation needs, by the
             operation: `put`, `get`, `stat`, `list`, `delete`, `multipart`, `abort`, `copy` and
             `sign`. `portable doctor` names what is missing.
+        instead: What to do where it lacks a service, by the service: ``{"queue": "use …"}``.
     """
 
     name: str
@@ -198,3 +200,13 @@ class Adapter:
     queue: QueueService | None = None
     credentials: str = ""
     permissions: Mapping[str, str] = field(default_factory=dict, hash=False)
+    instead: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def service(self, name: ServiceName) -> StorageService | QueueService | None:
+        """One of its services by name; `None` where it has none."""
+        return self.storage if name == "storage" else self.queue
+
+    def lacks(self, name: ServiceName) -> str:
+        """What to tell a user who wants a service that it hasn't."""
+        advice = self.instead.get(name, "")
+        return f"provider {self.name!r} has no {name}{': ' if advice else ''}{advice}"

@@ -7,9 +7,9 @@ imports every adapter, one by one; that is cheap, since adapters import no SDK.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from portable.adapter import Adapter, Scheme, StorageSettings
+from portable.adapter import Adapter, Scheme
 from portable.errors import ConfigError, MissingDependency, Unsupported
 from portable.spelling import did_you_mean, listed
 
@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.metadata import EntryPoint
 
+    from portable.adapter import (
+        QueueService,
+        QueueSettings,
+        ServiceName,
+        StorageService,
+        StorageSettings,
+    )
+    from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
 GROUP = "portable.adapters"
 
 _adapters: dict[str, Adapter] = {}
-_schemes: dict[str, tuple[Adapter, Scheme]] = {}
+_schemes: dict[tuple[ServiceName, str], tuple[Adapter, Scheme]] = {}
 
 
 def names() -> list[str]:
@@ -46,16 +54,16 @@ def adapter(name: str) -> Adapter:
     return _adapters[name]
 
 
-def adapter_for_scheme(scheme: str) -> tuple[Adapter, Scheme]:
+def adapter_for_scheme(scheme: str, service: ServiceName = "storage") -> tuple[Adapter, Scheme]:
     """Return the adapter that a URL's scheme means, and how such a URL is read.
 
     Raises:
         ConfigError: no adapter has the scheme, or several have.
     """
     scheme = scheme.lower()
-    if scheme not in _schemes:
-        _schemes[scheme] = _search(scheme)
-    return _schemes[scheme]
+    if (service, scheme) not in _schemes:
+        _schemes[service, scheme] = _search(scheme, service)
+    return _schemes[service, scheme]
 
 
 def connect_storage(adapter: Adapter, settings: StorageSettings) -> StorageDriver:
@@ -66,12 +74,25 @@ def connect_storage(adapter: Adapter, settings: StorageSettings) -> StorageDrive
         ConfigError: the adapter itself is broken.
     """
     if adapter.storage is None:
-        raise Unsupported(f"adapter {adapter.name!r} has no storage", provider=adapter.name)
+        raise Unsupported(adapter.lacks("storage"), provider=adapter.name)
+    driver: StorageDriver = _connected(adapter, adapter.storage, settings)
+    return driver
+
+
+def connect_queue(adapter: Adapter, settings: QueueSettings) -> QueueDriver:
+    """As `connect_storage`."""
+    if adapter.queue is None:
+        raise Unsupported(adapter.lacks("queue"), provider=adapter.name)
+    driver: QueueDriver = _connected(adapter, adapter.queue, settings)
+    return driver
+
+
+def _connected(adapter: Adapter, service: StorageService | QueueService, settings: Any) -> Any:
     try:
-        return adapter.storage.connect(settings)
+        return service.connect(settings)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        makers = (adapter.storage.connect, adapter.storage.settings)
+        makers = (service.connect, service.settings)
         own = {getattr(maker, "__module__", "").partition(".")[0] for maker in makers}
         if not missing or missing in own | {"portable"} | sys.stdlib_module_names:
             raise ConfigError(f"adapter {adapter.name!r} is broken: {error}") from error
@@ -125,7 +146,7 @@ def _loaded(point: EntryPoint) -> Adapter:
     return found
 
 
-def _search(scheme: str) -> tuple[Adapter, Scheme]:
+def _search(scheme: str, service: ServiceName) -> tuple[Adapter, Scheme]:
     found: list[tuple[Adapter, Scheme]] = []
     known: set[str] = set()
     failures: list[str] = []
@@ -135,7 +156,8 @@ def _search(scheme: str) -> tuple[Adapter, Scheme]:
         except ConfigError as error:  # another adapter may still have the scheme
             failures.append(str(error))
             continue
-        for each in candidate.storage.schemes if candidate.storage else ():
+        offered = candidate.service(service)
+        for each in offered.schemes if offered else ():
             known.add(each.name)
             if each.name == scheme:
                 found.append((candidate, each))

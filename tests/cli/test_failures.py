@@ -17,6 +17,7 @@ CODES = {
     "PortableError": 1,
     "NotFound": 3,
     "BucketNotFound": 3,
+    "QueueNotFound": 3,
     "AlreadyExists": 5,
     "PreconditionFailed": 5,
     "ObjectChanged": 5,

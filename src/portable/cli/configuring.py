@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from portable.cli import completing
 from portable.cli.commands import command
 from portable.cli.session import Session
 from portable.errors import AlreadyExists, PermissionDenied
+
+if TYPE_CHECKING:
+    from portable.config import ShownService
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,23 +41,33 @@ def show(session: Session) -> None:
     session.line(f"profile  {description.profile} ({chosen})")
     session.line(f"file     {description.file or 'none found'}")
     for bucket in (description.storage, *description.buckets):
-        session.line("")
-        title = f"bucket {bucket.name}" if bucket.name else "storage"
-        if bucket.problem:
-            session.line(f"{title}: can't be used: {bucket.problem}")
-            continue
-        session.line(f"{title}  {bucket.url}  ({bucket.provider})")
-        names = [setting.name for setting in bucket.settings]
-        values = ["" if each.value is None else str(each.value) for each in bucket.settings]
-        width, wide = max(map(len, names)), max(map(len, values))
-        for setting, value in zip(bucket.settings, values, strict=True):
-            session.line(f"  {setting.name:{width}}  {value:{wide}}  {setting.origin}")
+        _show(session, f"bucket {bucket.name}" if bucket.name else "storage", bucket)
+    for queue in (description.queue, *description.queues):
+        _show(session, f"queue {queue.name}" if queue.name else "queue", queue)
+
+
+def _show(session: Session, title: str, service: ShownService) -> None:
+    session.line("")
+    if service.problem:
+        session.line(f"{title}: can't be used: {service.problem}")
+        return
+    session.line(f"{title}  {service.url}  ({service.provider})")
+    names = [setting.name for setting in service.settings]
+    values = ["" if each.value is None else str(each.value) for each in service.settings]
+    width, wide = max(map(len, names)), max(map(len, values))
+    for setting, value in zip(service.settings, values, strict=True):
+        session.line(f"  {setting.name:{width}}  {value:{wide}}  {setting.origin}")
 
 
 def init(
     session: Session,
     provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The provider to write a profile for.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The provider to write a profile for.",
+            autocompletion=completing.providers,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> None:

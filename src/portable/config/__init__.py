@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from portable.config.code import configure, profile
 
 if TYPE_CHECKING:
-    from portable.config.resolve import ResolvedService, resolve_storage
-    from portable.config.show import Description, ShownBucket, ShownSetting, describe
+    from portable.config.resolve import ResolvedService, resolve_queue, resolve_storage
+    from portable.config.show import Description, ShownService, ShownSetting, describe
 
 __all__ = [
     "Description",
     "ResolvedService",
-    "ShownBucket",
+    "ShownService",
     "ShownSetting",
     "configure",
     "describe",
     "profile",
+    "resolve_queue",
     "resolve_storage",
 ]
 

@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import dataclass
 
-from portable.adapter import StorageSettings
+from portable.adapter import ServiceSettings
 from portable.config.secrets import shown
 from portable.spelling import did_you_mean
 
@@ -92,14 +92,14 @@ class Field:
 _known: dict[type, dict[str, Field]] = {}
 
 
-def fields_of(settings: type[StorageSettings]) -> dict[str, Field]:
+def fields_of(settings: type[ServiceSettings]) -> dict[str, Field]:
     """Return the fields of a settings class by name, in its own order."""
     if settings not in _known:
         _known[settings] = _fields(settings)
     return _known[settings]
 
 
-def _fields(settings: type[StorageSettings]) -> dict[str, Field]:
+def _fields(settings: type[ServiceSettings]) -> dict[str, Field]:
     hints = typing.get_type_hints(settings)
     return {
         field.name: _field(settings, field, hints[field.name])
@@ -109,7 +109,7 @@ def _fields(settings: type[StorageSettings]) -> dict[str, Field]:
 
 
 def _field(
-    settings: type[StorageSettings], field: dataclasses.Field[object], hint: object
+    settings: type[ServiceSettings], field: dataclasses.Field[object], hint: object
 ) -> Field:
     kinds: list[type] = []
     choices: list[object] = []

@@ -11,6 +11,7 @@ from portable import discovery
 from portable.adapter import Adapter
 from portable.config.fields import fields_of
 from portable.config.files import NAMED
+from portable.config.kinds import Kind
 from portable.config.problems import Problems
 from portable.config.profiles import ActiveProfile
 from portable.config.secrets import looks_secret, shown, shown_name, shown_url
@@ -18,10 +19,7 @@ from portable.config.urls import BadURL, is_url, parse_url
 from portable.errors import ConfigError
 from portable.spelling import did_you_mean, listed
 
-VARIABLE = "PORTABLE_STORAGE"
-IN_CODE = "configure(storage=…)"
-# What a profile holds besides settings that its services share. Queues and compute have their
-# own readers.
+# What a profile holds besides settings that its services share. Compute has its own reader.
 SERVICES = frozenset({"storage", "queue", "compute"}) | NAMED
 
 
@@ -73,52 +71,56 @@ class Service:
     variables: str = ""
 
 
-def default_storage(
-    active: ActiveProfile, in_code: str | Mapping[str, object] | None, problems: Problems
+def default_service(
+    kind: Kind,
+    active: ActiveProfile,
+    in_code: str | Mapping[str, object] | None,
+    problems: Problems,
 ) -> Service:
-    """Return the active profile's storage.
+    """Return the active profile's storage, or its queue.
 
     A block takes nothing but its profile; a profile that `configure` chose takes nothing from
     the environment.
     """
     if active.by == "block":
-        return _profile_storage(active, problems)
+        return _profile_service(kind, active, problems)
     if isinstance(in_code, str) or (in_code and "provider" in in_code):
-        return _read(in_code, Place(IN_CODE), active, problems)
+        return _read(kind, in_code, Place(kind.in_code), active, problems)
     if active.in_code:
-        service = _profile_storage(active, problems)
+        service = _profile_service(kind, active, problems)
     else:
-        if url := os.environ.get(VARIABLE):
-            service = _read(url, Place(f"environment {VARIABLE}"), active, problems)
+        if url := os.environ.get(kind.variable):
+            place = Place(f"environment {kind.variable}")
+            service = _read(kind, url, place, active, problems)
         else:
-            service = _profile_storage(active, problems)
-        given = {**service.given, **_from_variables()}
-        service = replace(service, given=given, variables=f"{VARIABLE}_")
+            service = _profile_service(kind, active, problems)
+        given = {**service.given, **_from_variables(kind)}
+        service = replace(service, given=given, variables=f"{kind.variable}_")
     if in_code:
-        added = {str(key): Given(value, IN_CODE) for key, value in in_code.items()}
+        added = {str(key): Given(value, kind.in_code) for key, value in in_code.items()}
         service = replace(service, given={**service.given, **added})
     return service
 
 
-def named_storage(active: ActiveProfile, name: str, problems: Problems) -> Service:
-    """Return one of the profile's buckets."""
-    buckets = active.table.get("buckets", {})
-    where = active.place("buckets")
-    if not isinstance(buckets, Mapping):
-        raise problems.last(where, f"must be a table, not {shown(buckets)}")
-    if name not in buckets:
+def named_service(kind: Kind, active: ActiveProfile, name: str, problems: Problems) -> Service:
+    """Return one of the profile's buckets, or queues."""
+    known = active.table.get(kind.named, {})
+    where = active.place(kind.named)
+    if not isinstance(known, Mapping):
+        raise problems.last(where, f"must be a table, not {shown(known)}")
+    if name not in known:
         raise problems.last(
             where,
-            f"there is no bucket {shown(name)}{did_you_mean(name, buckets)}; there is "
-            f"{listed(buckets) or 'none'}, and a URL needs none",
+            f"there is no {kind.one} {shown(name)}{did_you_mean(name, known)}; there is "
+            f"{listed(known) or 'none'}, and a URL needs none",
         )
     place = Place(f"{where}.{shown_name(name)}", keyed=True, folder=_folder(active))
-    return _read(buckets[name], place, active, problems)
+    return _read(kind, known[name], place, active, problems)
 
 
-def storage_at(active: ActiveProfile, url: str, problems: Problems) -> Service:
-    """Return the bucket that a URL in code means."""
-    return _read(url, Place(f"URL {shown_url(url)}"), active, problems)
+def service_at(kind: Kind, active: ActiveProfile, url: str, problems: Problems) -> Service:
+    """Return the bucket, or queue, that a URL in code means."""
+    return _read(kind, url, Place(f"URL {shown_url(url)}"), active, problems)
 
 
 def shared(active: ActiveProfile) -> dict[str, Given]:
@@ -136,15 +138,17 @@ def profile_adapter(active: ActiveProfile, problems: Problems) -> Adapter | None
     return None if provider is None else _adapter(provider, active.place("provider"), problems)
 
 
-def _profile_storage(active: ActiveProfile, problems: Problems) -> Service:
-    place = Place(active.place("storage"), keyed=True, folder=_folder(active))
-    return _read(active.table.get("storage", {}), place, active, problems)
+def _profile_service(kind: Kind, active: ActiveProfile, problems: Problems) -> Service:
+    place = Place(active.place(kind.name), keyed=True, folder=_folder(active))
+    return _read(kind, active.table.get(kind.name, {}), place, active, problems)
 
 
-def _read(value: object, place: Place, active: ActiveProfile, problems: Problems) -> Service:
+def _read(
+    kind: Kind, value: object, place: Place, active: ActiveProfile, problems: Problems
+) -> Service:
     """Read a service's table or URL, and add what the profile shares with it."""
     if isinstance(value, str) and is_url(value):
-        service = _read_url(value, place, problems)
+        service = _read_url(kind, value, place, problems)
     elif isinstance(value, Mapping):
         provider = value.get("provider", active.table.get("provider"))
         if provider is None:
@@ -162,18 +166,20 @@ def _read(value: object, place: Place, active: ActiveProfile, problems: Problems
         }
         service = Service(_adapter(provider, where, problems), given, place.text)
     else:
-        raise problems.last(place.text, f"must be a table or a URL ('s3://…'), not {shown(value)}")
-    storage = service.adapter.storage
-    if storage is None or service.adapter.name != active.table.get("provider"):
+        raise problems.last(
+            place.text, f"must be a table or a URL ({kind.example!r}), not {shown(value)}"
+        )
+    offered = kind.of(service.adapter)
+    if offered is None or service.adapter.name != active.table.get("provider"):
         return service
-    known = fields_of(storage.settings)
+    known = fields_of(offered.settings)
     inherited = {key: given for key, given in shared(active).items() if key in known}
     return replace(service, given={**inherited, **service.given})
 
 
-def _read_url(url: str, place: Place, problems: Problems) -> Service:
+def _read_url(kind: Kind, url: str, place: Place, problems: Problems) -> Service:
     try:
-        adapter, settings = parse_url(url)
+        adapter, settings = parse_url(url, kind)
     except BadURL as error:
         seen = "" if place.text.startswith("URL ") else f"URL {shown_url(url)}: "
         raise problems.last(place.text, f"{seen}{error}") from None
@@ -193,12 +199,14 @@ def _adapter(provider: object, where: str, problems: Problems) -> Adapter:
         raise problems.last(where, error.message) from error
 
 
-def _from_variables() -> dict[str, Given]:
+def _from_variables(kind: Kind) -> dict[str, Given]:
     """Return what ``PORTABLE_STORAGE_…`` variables say; an empty one says nothing."""
     return {
-        name.removeprefix(f"{VARIABLE}_").lower(): Given(value, f"environment {name}", text=True)
+        name.removeprefix(f"{kind.variable}_").lower(): Given(
+            value, f"environment {name}", text=True
+        )
         for name, value in os.environ.items()
-        if name.startswith(f"{VARIABLE}_") and value
+        if name.startswith(f"{kind.variable}_") and value
     }
 
 

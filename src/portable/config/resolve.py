@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from portable.adapter import Adapter, StorageSettings
+from portable.adapter import Adapter, ServiceSettings
 from portable.config import layers, state
 from portable.config.fields import Field, Refused, fields_of
 from portable.config.files import absolute
-from portable.config.layers import IN_CODE, SERVICES, Given, Service
+from portable.config.kinds import KINDS, QUEUE, STORAGE, Kind
+from portable.config.layers import SERVICES, Given, Service
 from portable.config.problems import Problems
 from portable.config.profiles import ActiveProfile, active_profile
 from portable.config.secrets import is_secret_key, looks_secret, remedy, shown, shown_name
@@ -23,9 +24,14 @@ from portable.spelling import did_you_mean, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from portable.adapter import QueueSettings, StorageSettings
+
+
+S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
+
 
 @dataclass(frozen=True, slots=True)
-class ResolvedService:
+class ResolvedService(Generic[S_co]):
     """Settings that are ready to be connected to.
 
     Attributes:
@@ -36,13 +42,13 @@ class ResolvedService:
     """
 
     adapter: Adapter
-    settings: StorageSettings
+    settings: S_co
     origins: Mapping[str, str]
     profile: str
     file: str | None
 
 
-def resolve_storage(name_or_url: str | None = None) -> ResolvedService:
+def resolve_storage(name_or_url: str | None = None) -> ResolvedService[StorageSettings]:
     """Return the settings of a bucket as they are now.
 
     Args:
@@ -51,24 +57,35 @@ def resolve_storage(name_or_url: str | None = None) -> ResolvedService:
     Raises:
         ConfigError: with every problem found, and where it is.
     """
+    return _resolved(STORAGE, name_or_url)
+
+
+def resolve_queue(name_or_url: str | None = None) -> ResolvedService[QueueSettings]:
+    """Return the settings of a queue as they are now; as `resolve_storage`."""
+    return _resolved(QUEUE, name_or_url)
+
+
+def _resolved(kind: Kind, name_or_url: str | None) -> ResolvedService[Any]:
     configured, block = state.configured(), state.in_block.get()
-    active = active_profile(configured, block)
-    return resolve_in(active, name_or_url, configured.storage)
+    return resolve_in(kind, active_profile(configured, block), name_or_url, configured.of(kind))
 
 
 def resolve_in(
-    active: ActiveProfile, name_or_url: str | None, in_code: str | Mapping[str, object] | None
-) -> ResolvedService:
-    """As `resolve_storage`, in a profile that is already known."""
+    kind: Kind,
+    active: ActiveProfile,
+    name_or_url: str | None,
+    in_code: str | Mapping[str, object] | None,
+) -> ResolvedService[Any]:
+    """As `resolve_storage` and `resolve_queue`, in a profile that is already known."""
     problems = Problems(active.title)
     if name_or_url is None:
-        service = layers.default_storage(active, in_code, problems)
+        service = layers.default_service(kind, active, in_code, problems)
     elif is_url(name_or_url):
-        service = layers.storage_at(active, name_or_url, problems)
+        service = layers.service_at(kind, active, name_or_url, problems)
     else:
-        service = layers.named_storage(active, name_or_url, problems)
+        service = layers.named_service(kind, active, name_or_url, problems)
     _check_shared(active, problems)
-    settings, origins = _settings(service, problems, active.home)
+    settings, origins = _settings(kind, service, problems, active.home)
     path = str(active.file.path) if active.file else None
     return ResolvedService(service.adapter, settings, origins, active.name, path)
 
@@ -77,7 +94,8 @@ def _check_shared(active: ActiveProfile, problems: Problems) -> None:
     """Find keys of the profile that none of its provider's services has."""
     given = layers.shared(active)
     adapter = layers.profile_adapter(active, problems)
-    known = set(fields_of(adapter.storage.settings)) if adapter and adapter.storage else set()
+    offered = [found for kind in KINDS if adapter and (found := kind.of(adapter))]
+    known = {name for service in offered for name in fields_of(service.settings)}
     for key, each in given.items():
         if key not in known:
             why = (
@@ -91,14 +109,14 @@ def _check_shared(active: ActiveProfile, problems: Problems) -> None:
 
 
 def _settings(
-    service: Service, problems: Problems, home: Path | None
-) -> tuple[StorageSettings, dict[str, str]]:
-    adapter = service.adapter
-    if adapter.storage is None:
-        raise problems.last(service.place, f"provider {adapter.name!r} has no storage")
-    make = adapter.storage.settings
+    kind: Kind, service: Service, problems: Problems, home: Path | None
+) -> tuple[ServiceSettings, dict[str, str]]:
+    offered = kind.of(service.adapter)
+    if offered is None:
+        raise problems.last(service.place, service.adapter.lacks(kind.name))
+    make = offered.settings
     fields = fields_of(make)
-    values = _values(service, fields, problems)
+    values = _values(kind, service, fields, problems)
     for field in fields.values():
         if field.required and field.name not in service.given:
             hint = f", or set {service.variables}{field.name.upper()}" if service.variables else ""
@@ -117,7 +135,9 @@ def _settings(
     raise AssertionError("a missing value is a problem")
 
 
-def _values(service: Service, fields: Mapping[str, Field], problems: Problems) -> dict[str, object]:
+def _values(
+    kind: Kind, service: Service, fields: Mapping[str, Field], problems: Problems
+) -> dict[str, object]:
     """Check the settings one by one, and return the good ones."""
     values: dict[str, object] = {}
     for name, given in service.given.items():
@@ -130,11 +150,11 @@ def _values(service: Service, fields: Mapping[str, Field], problems: Problems) -
                 f"unknown setting {shown(name)}{did_you_mean(name, fields)}; "
                 f"{service.adapter.name!r} takes {listed(fields)}",
             )
-        elif fields[name].code_only and given.origin != IN_CODE:
+        elif fields[name].code_only and given.origin != kind.in_code:
             problems.add(
                 given.origin,
                 f"{name!r} can only be set in code, where it is seen: "
-                f"portable.configure(storage={{{name!r}: …}})",
+                f"portable.configure({kind.name}={{{name!r}: …}})",
             )
         else:
             try:
@@ -157,11 +177,11 @@ def _value(field: Field, given: Given) -> object:
 
 
 def _made(
-    make: type[StorageSettings],
+    make: type[ServiceSettings],
     values: Mapping[str, object],
     fields: Mapping[str, Field],
     home: Path | None,
-) -> StorageSettings:
+) -> ServiceSettings:
     settings = make(**values)  # type: ignore[arg-type]  # checked against the same class
     defaults = {
         name: str(absolute(value, home))
@@ -172,7 +192,7 @@ def _made(
 
 
 def _blamed(sentence: str, service: Service, values: Mapping[str, object]) -> tuple[str, str]:
-    """Find the setting that a sentence of `StorageSettings.problems` is about."""
+    """Find the setting that a sentence of `ServiceSettings.problems` is about."""
     for name in re.findall(r"'(\w+)'", sentence):
         if name in values:
             value = values[name]

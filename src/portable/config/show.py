@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portable.config import state
+from portable.config.kinds import QUEUE, STORAGE, Kind
 from portable.config.profiles import ActiveProfile, active_profile
 from portable.config.resolve import resolve_in
 from portable.errors import ConfigError
@@ -21,11 +22,11 @@ class ShownSetting:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownBucket:
-    """A bucket's settings, or why it can't be used.
+class ShownService:
+    """A bucket's or queue's settings, or why it can't be used.
 
     Attributes:
-        name: Its name in the profile; empty for the profile's storage.
+        name: Its name in the profile; empty for the profile's own.
         problem: Empty when all is well; the rest is empty when not.
     """
 
@@ -47,38 +48,50 @@ class Description:
     profile: str
     chosen: str
     file: str | None
-    storage: ShownBucket
-    buckets: tuple[ShownBucket, ...]
+    storage: ShownService
+    buckets: tuple[ShownService, ...]
+    queue: ShownService
+    queues: tuple[ShownService, ...]
 
 
 def describe() -> Description:
     """Describe the configuration as it is now. Nothing is sent, and no SDK is imported.
 
     Raises:
-        ConfigError: there is no active profile. What is wrong with one bucket is told in it.
+        ConfigError: there is no active profile. What is wrong with one service is told in it.
     """
     configured = state.configured()
     active = active_profile(configured, state.in_block.get())
-    named = active.table.get("buckets", {})
     return Description(
         profile=active.name,
         chosen=active.chosen,
         file=str(active.file.path) if active.file else None,
-        storage=_shown(active, None, configured),
-        buckets=tuple(
-            _shown(active, name, configured)
-            for name in (named if isinstance(named, Mapping) else ())
-        ),
+        storage=_shown(STORAGE, active, None, configured),
+        buckets=_named(STORAGE, active, configured),
+        queue=_shown(QUEUE, active, None, configured),
+        queues=_named(QUEUE, active, configured),
     )
 
 
-def _shown(active: ActiveProfile, name: str | None, configured: state.Configured) -> ShownBucket:
+def _named(
+    kind: Kind, active: ActiveProfile, configured: state.Configured
+) -> tuple[ShownService, ...]:
+    named = active.table.get(kind.named, {})
+    return tuple(
+        _shown(kind, active, name, configured)
+        for name in (named if isinstance(named, Mapping) else ())
+    )
+
+
+def _shown(
+    kind: Kind, active: ActiveProfile, name: str | None, configured: state.Configured
+) -> ShownService:
     try:
-        found = resolve_in(active, name, configured.storage)
+        found = resolve_in(kind, active, name, configured.of(kind))
     except ConfigError as error:
-        return ShownBucket(name or "", problem=str(error))
+        return ShownService(name or "", problem=str(error))
     settings = tuple(
         ShownSetting(key, getattr(found.settings, key), origin)
         for key, origin in found.origins.items()
     )
-    return ShownBucket(name or "", found.adapter.name, found.settings.url, settings)
+    return ShownService(name or "", found.adapter.name, found.settings.url, settings)

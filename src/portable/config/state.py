@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from portable.config.kinds import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -18,6 +20,11 @@ class Configured:
     profile: str | None = None
     file: Path | None = None
     storage: str | Mapping[str, object] | None = None
+    queue: str | Mapping[str, object] | None = None
+
+    def of(self, kind: Kind) -> str | Mapping[str, object] | None:
+        """What was said of one service."""
+        return self.storage if kind.name == "storage" else self.queue
 
 
 _configured = Configured()

@@ -6,6 +6,7 @@ import re
 
 from portable import discovery
 from portable.adapter import Adapter, Scheme
+from portable.config.kinds import STORAGE, Kind
 from portable.config.secrets import is_secret_key, looks_secret, remedy, shown
 from portable.errors import ConfigError
 
@@ -19,7 +20,7 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
-def parse_url(url: str) -> tuple[Adapter, dict[str, str]]:
+def parse_url(url: str, kind: Kind = STORAGE) -> tuple[Adapter, dict[str, str]]:
     """Return the adapter that *url* means and its settings, still text.
 
     A ``/`` at the end of a path below a host is dropped. ``+`` is a plus.
@@ -31,17 +32,17 @@ def parse_url(url: str) -> tuple[Adapter, dict[str, str]]:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", name):
         raise BadURL("the scheme before '://' must be letters and digits")
     try:
-        adapter, scheme = discovery.adapter_for_scheme(name)
+        adapter, scheme = discovery.adapter_for_scheme(name, kind.name)
     except ConfigError as error:
         problem = error.message
     else:
-        return adapter, _settings(rest, scheme, adapter)
+        return adapter, _settings(rest, scheme, adapter, kind)
     raise BadURL(problem)
 
 
-def _settings(rest: str, scheme: Scheme, adapter: Adapter) -> dict[str, str]:
+def _settings(rest: str, scheme: Scheme, adapter: Adapter, kind: Kind) -> dict[str, str]:
     if "#" in rest:
-        raise BadURL("a URL of a bucket has no fragment: write '#' as %23")
+        raise BadURL(f"a URL of a {kind.one} has no fragment: write '#' as %23")
     address, _, query = rest.partition("?")
     host, slash, path = address.partition("/")
     if "@" in host:

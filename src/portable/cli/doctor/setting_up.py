@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from portable.adapter import StorageSettings
     from portable.cli.doctor.checks import Checks
     from portable.cli.session import Session
     from portable.config import ResolvedService
@@ -20,7 +21,7 @@ DEADLINE_SECONDS = 20.0
 
 def prove_settings(session: Session, checks: Checks, name_or_url: str | None) -> Bucket | None:
     """Check them and return the bucket, its patience cut; `None` when there is none to go on with."""
-    found: list[ResolvedService] = []
+    found: list[ResolvedService[StorageSettings]] = []
 
     def profile() -> str:
         found.append(session.resolve(name_or_url))
@@ -37,7 +38,7 @@ def prove_settings(session: Session, checks: Checks, name_or_url: str | None) ->
     return None if checks.failed("adapter") else bucket
 
 
-def _values(resolved: ResolvedService) -> str:
+def _values(resolved: ResolvedService[StorageSettings]) -> str:
     written = [
         f"{name} = {getattr(resolved.settings, name)!r} ({origin})"
         for name, origin in resolved.origins.items()
@@ -46,7 +47,7 @@ def _values(resolved: ResolvedService) -> str:
     return "; ".join([resolved.settings.url, *written])
 
 
-def _patient(resolved: ResolvedService) -> Bucket:
+def _patient(resolved: ResolvedService[StorageSettings]) -> Bucket:
     from portable.storage.active import bucket_from
 
     settings = dataclasses.replace(
