@@ -13,6 +13,7 @@ from portable.errors import ConfigError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from portable.adapter import StorageSettings
     from portable.cli.addresses import Address
     from portable.config import ResolvedService
     from portable.storage import Bucket
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Options:
-    """The options that every command takes, wherever on the line they stand."""
+    """The options that every command takes, wherever on the line they stand.
+
+    Attributes:
+        program: What stands after ``--``, for a command that runs another program.
+    """
 
     profile: str | None = None
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
+    program: tuple[str, ...] | None = None
 
     def add(self, *, profile: str | None, as_json: bool, quiet: bool, verbose: bool) -> None:
         """Take what one level of the command line says."""
@@ -67,7 +73,7 @@ class Session:
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
 
-    def resolve(self, bucket: str | None) -> ResolvedService:
+    def resolve(self, bucket: str | None) -> ResolvedService[StorageSettings]:
         """The settings of a bucket: a name, a URL, or `None` for the profile's own."""
         from portable.config import resolve_storage
 
