@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import botocore.compat
-import botocore.hooks
-import botocore.session
 import pytest
 
 from portable.testing.servers import (
@@ -23,43 +18,6 @@ from portable.testing.servers import (
     seaweedfs,
     skip_or_fail,
 )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_copy_of_the_service_models() -> Iterator[None]:
-    """A suite makes thousands of clients: each would read a megabyte of JSON, and look up again
-    what is the same for all, which is two thirds of the time that making one takes.
-    """
-    shared = botocore.session.create_loader()
-    aliaser_class: Any = botocore.hooks.EventAliaser
-    aliased = aliaser_class._alias_event_name
-    names: dict[str, str] = {}
-
-    def alias(aliaser: botocore.hooks.EventAliaser, name: str) -> str:
-        if name not in names:
-            names[name] = aliased(aliaser, name)
-        return names[name]
-
-    takes_keywords = cache(botocore.compat.accepts_kwargs)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", lambda *_: shared)
-        patch.setattr(aliaser_class, "_alias_event_name", alias)
-        patch.setattr(
-            botocore.hooks,
-            "accepts_kwargs",
-            lambda handler: takes_keywords(getattr(handler, "__func__", handler)),
-        )
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _fewer_objects_to_look_through() -> Iterator[None]:
-    """What is there before the first case stays; a case that collects garbage leaves it alone."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
 
 Server = TypeVar("Server")
 
