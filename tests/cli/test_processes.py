@@ -159,15 +159,39 @@ def test_completion_scripts(shell: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert b"portable" in result.stdout
 
 
-def test_completion_knows_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As bash asks for them."""
+def completed(words: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is offered for the last of *words*, as bash asks for it."""
     for name, value in {
         "_PORTABLE_COMPLETE": "complete_bash",
-        "COMP_WORDS": "portable c",
-        "COMP_CWORD": "1",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
     }.items():
         monkeypatch.setenv(name, value)
-    assert run().stdout.split() == [b"cat", b"cp", b"config"]
+    done = run()
+    assert done.stderr == b""
+    return done.stdout.decode().split()
+
+
+def test_completion_knows_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert completed("portable c", monkeypatch) == ["cat", "cp", "config"]
+
+
+def test_completion_knows_profiles_and_providers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Profiles wherever the option stands, of the file that is found."""
+    (folder / "portable.toml").write_text('[az]\nprovider = "azure"\n[mine]\nprovider = "aws"\n')
+    assert completed("portable --profile a", monkeypatch) == ["az", "aws", "azure"]
+    assert completed("portable ls -l --profile mi", monkeypatch) == ["mine"]
+    assert completed("portable init --provider az", monkeypatch) == ["azure"]
+    assert completed("portable emulate aws dig", monkeypatch) == ["digitalocean"]
+
+
+def test_completion_of_a_broken_configuration_says_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "portable.toml").write_text("[mine")
+    assert completed("portable --profile m", monkeypatch) == ["memory"]
 
 
 def test_the_library_doesnt_import_the_command_lines_libraries() -> None:

@@ -26,6 +26,7 @@ DIGITS = EXAMPLES / "01_digits.py"
 FOLDERS = EXAMPLES / "02_folders.py"
 SHARDS = EXAMPLES / "04_torch_shards.py"
 SCORING = EXAMPLES / "05_async_scoring.py"
+CLOUDS = EXAMPLES / "06_every_cloud.py"
 TABLE = EXAMPLES / "03_table_and_checkpoint.py"
 STORED = {
     "datasets/digits.npz",
@@ -69,6 +70,7 @@ def test_every_example_is_run_here() -> None:
         TABLE.name,
         SHARDS.name,
         SCORING.name,
+        CLOUDS.name,
     }
 
 
@@ -157,3 +159,14 @@ def test_scoring_scores_every_image(tmp_path: Path) -> None:
     assert run(SCORING, tmp_path) == "scored 200 images, 88% right\n"
     here = portable.open_bucket((tmp_path / ".portable/storage").as_uri())
     assert len(list(here.list("scoring/scores/"))) == 200
+
+
+def test_every_cloud_decides_alike(tmp_path: Path) -> None:
+    """Or says that it can't."""
+    verdicts = [" ".join(line.split()) for line in run(CLOUDS, tmp_path).splitlines()]
+    assert verdicts == [
+        "aws s3://emulated ada is first, bob is late",
+        "gcp gs://emulated ada is first, bob is late",
+        "azure az://emulated ada is first, bob is late",
+        "digitalocean spaces://emulated ada can't know, bob can't know",
+    ]

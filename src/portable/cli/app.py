@@ -10,7 +10,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from portable.cli import configuring, copying, doctor, listing, reading, removing, syncing
+from portable.cli import (
+    configuring,
+    copying,
+    doctor,
+    emulating,
+    listing,
+    reading,
+    removing,
+    syncing,
+)
 from portable.cli.commands import AsJSON, Profile, Quiet, Root, Verbose, options_of
 
 TERMINATED = 128 + signal.SIGTERM
@@ -23,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (listing, reading, copying, syncing, removing, configuring, doctor):
+for group in (listing, reading, copying, syncing, removing, configuring, doctor, emulating):
     group.add_to(app)
 
 

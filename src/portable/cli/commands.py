@@ -10,9 +10,9 @@ from functools import wraps
 from typing import Annotated, Any, Concatenate, NoReturn, ParamSpec, get_type_hints
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from portable.cli import failures
+from portable.cli import completing, failures
 from portable.cli.session import Options, Session
 from portable.errors import PortableError
 
@@ -23,7 +23,12 @@ READER_GONE = 141  # what a shell says of a tool that SIGPIPE ended
 
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="Use this profile, or provider."),
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Use this profile, or provider.",
+        autocompletion=completing.profiles,
+    ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress.")]
@@ -38,14 +43,18 @@ def options_of(context: typer.Context) -> Options:
 
 
 def command(
-    app: typer.Typer, name: str, *, panel: str = "Objects"
+    app: typer.Typer,
+    name: str,
+    *,
+    panel: str = "Objects",
+    cls: type[TyperCommand] = TyperCommand,
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
     """Add a command that takes a `Session`, then what it declares, and the shared options."""
 
     def add(
         function: Callable[Concatenate[Session, P], None],
     ) -> Callable[Concatenate[Session, P], None]:
-        app.command(name, rich_help_panel=panel)(_runner(function))
+        app.command(name, rich_help_panel=panel, cls=cls)(_runner(function))
         return function
 
     return add

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portable.testing.conformance import QUIRKS, Quirk, StorageConformance
+    from portable.testing.emulators import emulate
     from portable.testing.harness import Harness, Oracle
     from portable.testing.stateful import StorageMachine, storage_state_machine
 
@@ -27,6 +28,7 @@ __all__ = [
     "Quirk",
     "StorageConformance",
     "StorageMachine",
+    "emulate",
     "storage_state_machine",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "Quirk": "conformance",
     "StorageConformance": "conformance",
     "StorageMachine": "stateful",
+    "emulate": "emulators",
     "storage_state_machine": "stateful",
 }
 

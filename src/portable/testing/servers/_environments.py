@@ -6,6 +6,7 @@ bring a botocore), so none is installed beside it.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -13,11 +14,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from logging import getLogger
 from pathlib import Path
 
 import platformdirs
 
 from portable.testing.servers._server import ServerUnavailable
+
+log = getLogger("portable.testing.servers")
 
 INSTALL_TIMEOUT_SECONDS = 300
 COMPLETE = "complete"  # written last: a folder without it was left by an install that was killed
@@ -48,6 +52,7 @@ def environment(name: str, requirements: Sequence[str], npm: Sequence[str] = ())
             folder.parent.mkdir(parents=True, exist_ok=True)
             with _locked(folder.with_name(f"{folder.name}.lock")):
                 if not _is_complete(folder):
+                    log.info("installing %s into %s, the first time", name, folder.parent)
                     _make(folder, requirements, npm)
     except OSError as error:
         raise ServerUnavailable(f"{name}: {error}") from error
@@ -94,19 +99,26 @@ def _uv(*arguments: str) -> None:
 
 def _run(command: Sequence[str]) -> None:
     shown = " ".join(Path(part).name for part in command)
-    try:
-        subprocess.run(
-            command,
-            cwd=cache_folder(),  # so that the settings of no project apply
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_TIMEOUT_SECONDS,
-        )
-    except subprocess.CalledProcessError as error:
-        raise ServerUnavailable(f"`{shown}` failed: {error.stderr.strip()[-2000:]}") from error
-    except subprocess.TimeoutExpired as error:
-        raise ServerUnavailable(f"`{shown}` took more than {INSTALL_TIMEOUT_SECONDS} s") from error
+    with subprocess.Popen(
+        command,
+        cwd=cache_folder(),  # so that the settings of no project apply
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        # The thread that waits here may end with the process, without a word.
+        atexit.register(process.kill)
+        try:
+            said, _ = process.communicate(timeout=INSTALL_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise ServerUnavailable(
+                f"`{shown}` took more than {INSTALL_TIMEOUT_SECONDS} s"
+            ) from error
+        finally:
+            process.kill()
+            atexit.unregister(process.kill)
+    if process.returncode:
+        raise ServerUnavailable(f"`{shown}` failed: {said.strip()[-2000:]}")
 
 
 def _find_uv() -> list[str]:

@@ -1,0 +1,45 @@
+"""What a shell offers when the tab key is pressed: names that can stand there.
+
+Nothing is sent, and a configuration that can't be read offers nothing: there is no place to say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portable.errors import PortableError
+
+
+def profiles(incomplete: str) -> list[str]:
+    """Profiles of the configuration, and providers, which need none."""
+    from portable import discovery
+
+    return _beginning(incomplete, [*_written(), *discovery.names()])
+
+
+def providers(incomplete: str) -> list[str]:
+    """Providers that are installed."""
+    from portable import discovery
+
+    return _beginning(incomplete, discovery.names())
+
+
+def emulated(incomplete: str) -> list[str]:
+    """Providers that have a stand-in."""
+    from portable.testing.emulators import PROVIDERS
+
+    return _beginning(incomplete, PROVIDERS)
+
+
+def _written() -> list[str]:
+    from portable.config import files
+
+    try:
+        path = files.find(None)
+        return list(files.load(path).profiles) if path else []
+    except PortableError:
+        return []
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]

@@ -1,0 +1,162 @@
+"""``portable emulate``."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from logging import INFO, Handler, LogRecord, getLogger
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from portable.cli import completing
+from portable.cli.commands import command, options_of
+from portable.cli.session import Session
+from portable.errors import InvalidArgument, PortableError
+
+if TYPE_CHECKING:
+    from portable.testing.emulators import Emulation
+
+SIGNALLED = 128  # a shell's exit code of a program that a signal ended, less the signal's number
+
+
+class BeforeProgram(TyperCommand):
+    """A command line that ends at ``--``, where that of another program begins."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if "--" in args:
+            end = args.index("--")
+            options_of(ctx).program = tuple(args[end + 1 :])
+            args = args[:end]
+        return super().parse_args(ctx, args)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    command(app, "emulate", panel="Set-up", cls=BeforeProgram)(emulate)
+
+
+def emulate(
+    session: Session,
+    providers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PROVIDER… [-- PROGRAM…]",
+            help="Such as aws, gcp, azure.",
+            autocompletion=completing.emulated,
+        ),
+    ] = None,
+) -> None:
+    """Start stand-ins of providers on this machine, until Ctrl-C.
+
+    It prints how to use them. With a program after [bold]--[/bold], that is run with them, and
+    they are stopped when it ends: [bold]portable emulate aws -- pytest[/bold]. Each provider is a
+    profile then, and the first is the default.
+    """
+    from portable.testing.emulators import started
+    from portable.testing.servers import ServerUnavailable
+
+    program = _found(session.options.program)
+    with ExitStack() as stack:
+        stack.enter_context(_told(session))
+        try:
+            emulation = stack.enter_context(started(*_ordered(session, providers or [])))
+        except ServerUnavailable as error:
+            raise PortableError(str(error)) from error
+        if program is None:
+            with suppress(KeyboardInterrupt, SystemExit):  # which SIGTERM is to `app`
+                _show(session, emulation)
+                while True:
+                    time.sleep(1)  # a signal that comes just before a wait without end is missed
+            session.note("stopping")
+        else:
+            raise typer.Exit(_run(program, emulation))
+
+
+def _ordered(session: Session, providers: list[str]) -> list[str]:
+    """*providers*, each once; the one that ``--profile`` names is the default, so the first."""
+    chosen = session.options.profile
+    if chosen is not None and chosen not in providers:
+        raise InvalidArgument(f"--profile: {chosen!r} isn't among the providers to emulate")
+    return list(dict.fromkeys([*([chosen] if chosen else []), *providers]))
+
+
+def _found(program: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if program is None:
+        return None
+    if not program:
+        raise InvalidArgument("no program is named after '--'")
+    if shutil.which(program[0]) is None:
+        raise InvalidArgument(f"there is no program {program[0]!r}")
+    return program
+
+
+@contextmanager
+def _told(session: Session) -> Iterator[None]:
+    """Let the user see what is installed and started."""
+    told = _Notes(session)
+    log = getLogger("portable.testing")
+    before = log.level
+    log.addHandler(told)
+    log.setLevel(INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(told)
+        log.setLevel(before)
+
+
+class _Notes(Handler):
+    def __init__(self, session: Session) -> None:
+        super().__init__(INFO)
+        self._session = session
+
+    def emit(self, record: LogRecord) -> None:
+        self._session.note(record.getMessage())
+
+
+def _show(session: Session, emulation: Emulation) -> None:
+    if session.as_json:
+        providers = {
+            name: {"servers": dict(each.servers), "profile": dict(each.profile)}
+            for name, each in emulation.providers.items()
+        }
+        told = dataclasses.asdict(dataclasses.replace(emulation, providers={}))
+        session.document(
+            told
+            | {"file": str(emulation.file), "shell": str(emulation.shell)}
+            | {"providers": providers}
+        )
+    else:
+        session.line(f"# Ready. In another shell:\n\n. {emulation.shell}\n")
+        session.line(f"# which makes this the configuration, {emulation.file}:\n")
+        session.line(emulation.file.read_text().rstrip())
+        session.note("Ctrl-C stops it")
+    sys.stdout.flush()
+
+
+def _run(program: tuple[str, ...], emulation: Emulation) -> int:
+    """Run *program* to its end, and return its exit code as a shell has it."""
+    environment = emulation.environment_of(os.environ)
+    process = subprocess.Popen(program, env=environment)  # noqa: S603 - what the user asked for
+
+    def hand_on(number: int, _frame: object) -> None:
+        # Ctrl-C at a terminal reaches the program as well; what asks us to end doesn't.
+        if number != signal.SIGINT:
+            process.send_signal(number)
+
+    before = {each: signal.signal(each, hand_on) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else SIGNALLED - code

@@ -1,0 +1,15 @@
+"""The providers that can be emulated; a further one is a module, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from portable.testing.emulators import _aws, _azure, _digitalocean, _gcp
+from portable.testing.emulators._provider import Provider
+
+PROVIDERS: Mapping[str, Provider] = {
+    "aws": Provider(servers="ministack", extra="aws", run=_aws.run),
+    "gcp": Provider(servers="FakeGcs", extra="gcp", run=_gcp.run),
+    "azure": Provider(servers="Azurite", extra="azure", run=_azure.run),
+    "digitalocean": Provider(servers="SeaweedFS", extra="digitalocean", run=_digitalocean.run),
+}
