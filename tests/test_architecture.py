@@ -101,7 +101,9 @@ def test_the_public_names_are_these() -> None:
         "configure",
         "errors",
         "open_bucket",
+        "open_queue",
         "profile",
+        "queue",
         "storage",
     ]
     assert all(hasattr(portable, name) for name in portable.__all__)

@@ -1,13 +1,26 @@
-"""Objects in this process's memory: for tests, and the model to copy for a new adapter.
+"""Objects and messages in this process's memory: for tests, and the model for a new adapter.
 
-URLs: ``memory://name/prefix``. Buckets of one name are one bucket; all are empty at the start.
+URLs: ``memory://name/prefix`` for a bucket, ``memory://name`` for a queue. Those of one name are
+one; all are empty at the start.
 """
 
 from __future__ import annotations
 
-from portable.adapter import Adapter, Scheme, StorageService
-from portable_memory.settings import MemorySettings
+from typing import TYPE_CHECKING
+
+from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable_memory.settings import MemoryQueueSettings, MemorySettings
 from portable_memory.storage import MemoryStorage
+
+if TYPE_CHECKING:
+    from portable.queue.driver import QueueDriver
+
+
+def _connect_queue(settings: MemoryQueueSettings) -> QueueDriver:
+    from portable_memory.queue import MemoryQueue  # not for those who only store objects
+
+    return MemoryQueue(settings)
+
 
 ADAPTER = Adapter(
     name="memory",
@@ -15,6 +28,11 @@ ADAPTER = Adapter(
         settings=MemorySettings,
         schemes=(Scheme(name="memory", host="name", path="prefix"),),
         connect=MemoryStorage,
+    ),
+    queue=QueueService(
+        settings=MemoryQueueSettings,
+        schemes=(Scheme(name="memory", host="name", path=""),),
+        connect=_connect_queue,
     ),
     credentials="The memory provider needs no credentials.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portable.adapter import StorageSettings
+from portable.adapter import QueueSettings, StorageSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +16,12 @@ class MemorySettings(StorageSettings):
     @property
     def url(self) -> str:
         return f"memory://{self.name}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryQueueSettings(QueueSettings):
+    """Which of the process's queues."""
+
+    @property
+    def url(self) -> str:
+        return f"memory://{self.name}"

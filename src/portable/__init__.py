@@ -10,7 +10,8 @@ from portable.config import configure, profile
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
-    from portable import aio, storage
+    from portable import aio, queue, storage
+    from portable.queue.active import open_queue
     from portable.storage.active import open_bucket
 
 __version__ = "0.1.0"
@@ -22,19 +23,25 @@ __all__ = [
     "configure",
     "errors",
     "open_bucket",
+    "open_queue",
     "profile",
+    "queue",
     "storage",
 ]
 
 
 def __getattr__(name: str) -> object:
     # A service is imported at its first use, so that the others cost nothing.
-    if name in ("aio", "storage"):
+    if name in ("aio", "queue", "storage"):
         return importlib.import_module(f"portable.{name}")
     if name == "open_bucket":
         from portable.storage.active import open_bucket
 
         return open_bucket
+    if name == "open_queue":
+        from portable.queue.active import open_queue
+
+        return open_queue
     raise AttributeError(f"module 'portable' has no attribute {name!r}")
 
 

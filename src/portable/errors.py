@@ -23,6 +23,7 @@
     ├── IntegrityError
     ├── OutcomeUnknown
     ├── LeaseLost
+    ├── NotAllSent
     ├── Unsupported
     ├── ConfigError
     └── MissingDependency      (also ImportError)
@@ -33,6 +34,7 @@ The provider's own exception, where there is one, is the ``__cause__``.
 from __future__ import annotations
 
 import copyreg
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -180,6 +182,28 @@ class OutcomeUnknown(PortableError):
 
 class LeaseLost(PortableError):
     """The message's lease ended before it was acknowledged."""
+
+
+class NotAllSent(PortableError):
+    """Some messages of a `send_many` weren't sent.
+
+    Attributes:
+        ids: One for each message, in their order: its id, or `None` where it wasn't sent.
+        errors: Why, by the message's place from 0. Where one is `ambiguous`, that message may
+            have arrived all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        ids: Sequence[str | None] = (),
+        errors: Mapping[int, PortableError] | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(message, **where)
+        self.ids = list(ids)
+        self.errors = dict(errors or {})
 
 
 class Unsupported(PortableError):

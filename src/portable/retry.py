@@ -65,6 +65,7 @@ class Surroundings:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = interrupt.sleep
     random: Callable[[], float] = _random
+    now: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)

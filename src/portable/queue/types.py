@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +45,30 @@ class ConsumeReport:
     leases_lost: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
     stopped_by: str = ""
+
+
+EventKind = Literal["sent", "received", "handled", "acked", "retried", "dead", "lease_lost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEvent:
+    """Something that happened to messages, for metrics and logs.
+
+    Attributes:
+        kind: ``"sent"``, ``"received"``, ``"handled"`` (a handler ended), ``"acked"``,
+            ``"retried"`` (handed back), ``"dead"`` (moved to the dead letters) or
+            ``"lease_lost"`` (settled too late: somebody else may have the message).
+        queue: Its name.
+        count: How many messages.
+        seconds: How long the handler took.
+        error: What the handler raised.
+    """
+
+    kind: EventKind
+    queue: str
+    count: int = 1
+    seconds: float | None = None
+    error: BaseException | None = None
+
+
+Observer = Callable[[QueueEvent], object]

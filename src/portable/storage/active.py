@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from portable.config import state
+from portable.active import Active
 from portable.storage.bucket import Bucket
 
 if TYPE_CHECKING:
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
     from portable.adapter import Adapter, StorageSettings
     from portable.storage.connection import Connection
     from portable.storage.driver import StorageDriver
-
-FRESH_SECONDS = 1.0
 
 
 def open_bucket(name_or_url: str | None = None) -> Bucket:
@@ -55,20 +50,14 @@ class ActiveBucket(Bucket):
     def __init__(self, name: str | None = None) -> None:
         self._name = name
         self._buckets: dict[tuple[str, StorageSettings], Bucket] = {}
-        self._resolved: dict[str | None, _Resolved] = {}
+        self._active = Active(self._resolve)
 
     def __reduce__(self) -> tuple[Callable[..., Bucket], tuple[str, ...]]:
         return (_active_bucket, ()) if self._name is None else (ActiveBucket, (self._name,))
 
     @property
     def _connection(self) -> Connection:
-        block, seen = state.in_block.get(), _surroundings()
-        last = self._resolved.get(block)
-        if last is not None and last.seen == seen and time.monotonic() < last.until:
-            return last.connection
-        connection = self._resolve()
-        self._resolved[block] = _Resolved(seen, time.monotonic() + FRESH_SECONDS, connection)
-        return connection
+        return self._active.current()
 
     def _resolve(self) -> Connection:
         from portable.config import resolve_storage
@@ -84,23 +73,3 @@ def _active_bucket() -> Bucket:
     from portable import storage
 
     return storage._bucket
-
-
-@dataclass(frozen=True, slots=True)
-class _Resolved:
-    """What the configuration came to, and what it was made from."""
-
-    seen: tuple[object, ...]
-    until: float
-    connection: Connection
-
-
-def _surroundings() -> tuple[object, ...]:
-    """All that a configuration depends on, but for the file: that is read again in a second."""
-    try:
-        folder = os.getcwd()  # noqa: PTH109 - a fifth of Path.cwd()
-    except FileNotFoundError:
-        folder = ""
-    # `os.environ` itself decodes every variable: 20 µs a call.
-    variables = getattr(os.environ, "_data", os.environ)
-    return state.configured(), folder, variables.copy()

@@ -1,0 +1,178 @@
+"""A queue's settings and, in each process, its driver, retries and payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from portable import connection
+from portable.adapter import DEAD_SUFFIX, QueueSettings
+from portable.errors import ConfigError, PortableError, QueueNotFound
+from portable.retry import Retry, Surroundings
+
+if TYPE_CHECKING:
+    from portable.queue.driver import QueueCapabilities, QueueDriver
+    from portable.storage import Bucket
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+
+class Live(connection.Live):
+    """What one process has of a connection."""
+
+    driver: QueueDriver
+    capabilities: QueueCapabilities
+
+
+@dataclass(slots=True, kw_only=True)
+class Connection(connection.Connection[Live]):
+    """How to reach one queue.
+
+    Attributes:
+        make: Makes a driver from settings: this queue's, and its dead letters'.
+        payloads: Opens the bucket for bodies that are too large.
+    """
+
+    HOLDS: ClassVar[str] = "messages"
+
+    settings: QueueSettings
+    make: Callable[[QueueSettings], QueueDriver]
+    payloads: Callable[[], Bucket] | None = None
+    _dead: Connection | None = None
+    _store: Bucket | None = None
+
+    @property
+    def driver(self) -> QueueDriver:
+        """This process's driver."""
+        return self.live.driver
+
+    @property
+    def capabilities(self) -> QueueCapabilities:
+        """The driver's."""
+        return self.live.capabilities
+
+    @property
+    def dead_letters(self) -> Connection | None:
+        """The queue that dead letters go to; `None` for one that is such a queue itself."""
+        if self._dead is None and not self.settings.name.endswith(DEAD_SUFFIX):
+            self._dead = opened(
+                self.make,
+                self.settings.dead_letters,
+                self.provider,
+                self.surroundings,
+                payloads=self.payloads,
+            )
+        return self._dead
+
+    @property
+    def store(self) -> Bucket:
+        """Where bodies are that are too large for the provider."""
+        if self._store is None:
+            if self.payloads is None:
+                raise ConfigError(
+                    "this queue has no storage for bodies that are too large for the provider; "
+                    "give the profile a 'storage', or the queue the setting 'payloads'"
+                )
+            self._store = self.payloads()
+        return self._store
+
+    def _open(self, retry: Retry) -> Live:
+        return Live(self.connect(), retry)
+
+    def request(self, send: Callable[[QueueDriver], T]) -> T:
+        """One request with retries; a missing queue is made, where the settings say so."""
+        live = self.live
+        call = partial(send, live.driver)
+        try:
+            return live.retry.call(call)
+        except QueueNotFound:
+            if not self.settings.create:
+                raise
+        live.retry.call(live.driver.create)
+        return live.retry.call(call)
+
+    def each(
+        self,
+        entries: Sequence[E],
+        send: Callable[[QueueDriver, Sequence[E]], Sequence[T | PortableError]],
+    ) -> list[T | PortableError]:
+        """One request for several entries; those that may still succeed are sent again.
+
+        Returns:
+            For each entry its answer, or the error that ended its attempts: `ambiguous` when
+            one of them may have been carried out.
+        """
+        answers: dict[int, T | PortableError] = {}
+        unclear: set[int] = set()
+        pending = list(range(len(entries)))
+
+        def attempt(driver: QueueDriver) -> None:
+            nonlocal pending
+            try:
+                found = send(driver, [entries[at] for at in pending])
+            except PortableError as error:
+                if error.ambiguous:
+                    unclear.update(pending)
+                raise
+            again = []
+            for at, answer in zip(pending, found, strict=True):
+                answers[at] = answer
+                if isinstance(answer, PortableError):
+                    if answer.ambiguous:
+                        unclear.add(at)
+                    if answer.retryable:
+                        again.append(at)
+            pending = again
+            if pending:
+                raise cast("PortableError", answers[pending[0]])
+
+        try:
+            self.request(attempt)
+        except PortableError as error:
+            answers.update(dict.fromkeys(pending, error))
+        for at in unclear:
+            answer = answers[at]
+            if isinstance(answer, PortableError):
+                answer.ambiguous = True
+        return [answers[at] for at in range(len(entries))]
+
+    def settle(
+        self,
+        receipts: Sequence[str],
+        send: Callable[[QueueDriver, Sequence[str]], Sequence[T | PortableError]],
+    ) -> list[T | PortableError]:
+        """`each` for any number of receipts."""
+        most = self.capabilities.settle_max
+        answers: list[T | PortableError] = []
+        for start in range(0, len(receipts), most):
+            answers += self.each(receipts[start : start + most], send)
+        return answers
+
+    def close(self) -> None:
+        """Drop this process's drivers; the next call makes new ones."""
+        connection.Connection.close(self)
+        dead, self._dead = self._dead, None
+        if dead is not None:
+            dead.close()
+
+
+def opened(
+    make: Callable[[QueueSettings], QueueDriver],
+    settings: QueueSettings,
+    provider: str,
+    surroundings: Surroundings,
+    *,
+    payloads: Callable[[], Bucket] | None,
+) -> Connection:
+    """A connection to the queue of these settings; nothing is sent."""
+    return Connection(
+        connect=partial(make, settings),
+        provider=provider,
+        settings=settings,
+        surroundings=surroundings,
+        make=make,
+        payloads=payloads,
+    )

@@ -1,0 +1,83 @@
+"""From leases to messages: early ones go back, those that failed too often to the dead letters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from portable.errors import PortableError
+from portable.queue.message import Message
+from portable.queue.receiving import early_by, hand_back, lease_some
+from portable.queue.types import Observer, QueueEvent
+from portable.queue.wire import unpacked
+
+if TYPE_CHECKING:
+    from portable.queue.connection import Connection
+    from portable.queue.driver import Leased
+
+_log = logging.getLogger("portable.queue")
+
+BURY_AGAIN_SECONDS = 60.0
+
+
+def receive(
+    connection: Connection,
+    limit: int,
+    *,
+    wait: float,
+    lease: float,
+    observer: Observer | None = None,
+) -> list[Message]:
+    """Up to *limit* messages that are to be handled, waiting up to *wait* seconds for the first."""
+    clock = connection.surroundings.clock
+    until = clock() + wait
+    while True:
+        leased = lease_some(connection, limit, wait=max(0.0, until - clock()), lease=lease)
+        messages = _sorted_out(connection, leased, clock() + lease, observer)
+        if messages or not leased or clock() >= until:
+            break
+    if messages and observer is not None:
+        name = connection.settings.name
+        observer(QueueEvent(kind="received", queue=name, count=len(messages)))
+    return messages
+
+
+def _sorted_out(
+    connection: Connection, leased: Sequence[Leased], ends: float, observer: Observer | None
+) -> list[Message]:
+    messages = []
+    for each in leased:
+        content = unpacked(each)
+        if content.own and (left := early_by(connection, content)) > 0:
+            _quietly_back(connection, each, min(left, connection.capabilities.lease_max))
+            continue
+        message = Message(connection, each, content, ends, observer)
+        if (
+            message.attempts > connection.settings.max_attempts
+            and connection.dead_letters is not None
+        ):
+            # Whoever had it the last time neither acked it nor handed it back.
+            _bury(message)
+            continue
+        messages.append(message)
+    return messages
+
+
+def _quietly_back(connection: Connection, leased: Leased, delay: float) -> None:
+    """One that can't be handed back comes back by itself, when its lease ends."""
+    try:
+        hand_back(connection, [leased], delay)
+    except PortableError as error:
+        _log.warning("an early message couldn't be handed back: %s", error)
+
+
+def _bury(message: Message) -> None:
+    try:
+        message.bury(f"handed out {message.attempts - 1} times and never settled")
+    except PortableError as error:
+        _log.warning("a message couldn't be moved to the dead letters: %s", error)
+        try:
+            message.nack(min(BURY_AGAIN_SECONDS, message._connection.capabilities.lease_max))
+        except PortableError as failure:
+            _log.warning("nor could it be handed back: %s", failure)

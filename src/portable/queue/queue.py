@@ -1,0 +1,338 @@
+"""`Queue`: what users hold. The same behaviour on every provider (docs/queue.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from portable.adapter import QueueSettings
+from portable.errors import InvalidType, NotAllSent, PortableError, QueueNotFound, Unsupported
+from portable.queue import dead_letters, handing_out
+from portable.queue.arguments import (
+    Seconds,
+    check_count,
+    check_dedup_id,
+    check_group,
+    lease_of,
+    seconds,
+)
+from portable.queue.attributes import check_attributes
+from portable.queue.bodies import encoded
+from portable.queue.connection import Connection, opened
+from portable.queue.message import Message
+from portable.queue.sending import Outgoing, checked_delay, send_all
+from portable.queue.types import Observer, QueueEvent, QueueStats
+from portable.queue.wire import Content, unpacked
+from portable.retry import Surroundings
+
+if TYPE_CHECKING:
+    from portable.queue.driver import QueueCapabilities, QueueDriver
+    from portable.storage import Bucket
+
+
+class Queue:
+    """Messages, each handed out until somebody acks it, at one provider.
+
+    Delivery is at least once: a message that isn't acked before its lease ends is handed out
+    again, so handling one twice must do no harm. Safe to use from many threads, after `fork`, and
+    to pickle. Make one with `portable.open_queue`.
+
+    Attributes:
+        on_event: Called with a `QueueEvent` for what happens to messages, in whichever thread it
+            happens; not pickled along.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[QueueSettings], QueueDriver],
+        settings: QueueSettings,
+        *,
+        provider: str,
+        payloads: Callable[[], Bucket] | None = None,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        """Hold a queue; nothing is sent.
+
+        Args:
+            connect: Makes the driver from settings, once in each process, and another one for the
+                dead letters; picklable where the queue must be.
+            settings: The core's are used here; the rest is the driver's.
+            provider: The adapter's name, shown in errors.
+            payloads: Opens the bucket for bodies that are too large; without one they are refused.
+            surroundings: Clock, sleep and chance, for tests.
+        """
+        self._own = opened(
+            connect, settings, provider, surroundings or Surroundings(), payloads=payloads
+        )
+        self.on_event: Observer | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_own": self._own, "on_event": None}
+
+    @property
+    def _connection(self) -> Connection:
+        return self._own
+
+    def __repr__(self) -> str:
+        return f"Queue({self.url!r})"
+
+    @property
+    def name(self) -> str:
+        """Its name at the provider."""
+        return self._connection.settings.name
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._connection.settings.url
+
+    @property
+    def provider(self) -> str:
+        """The adapter's name."""
+        return self._connection.provider
+
+    @property
+    def capabilities(self) -> QueueCapabilities:
+        """What the server does beyond the common rules, and its limits."""
+        return self._connection.capabilities
+
+    @property
+    def native(self) -> Any:
+        """The SDK's own client, for what `portable` has no word for. Not portable."""
+        return self._connection.driver.native
+
+    @property
+    def dead_letters(self) -> Queue | None:
+        """The queue of messages that failed too often; `None` where this is such a queue."""
+        connection = self._connection.dead_letters
+        if connection is None:
+            return None
+        dead = Queue.__new__(Queue)
+        dead._own = connection
+        dead.on_event = self.on_event
+        return dead
+
+    def close(self) -> None:
+        """Drop connections; the next call makes new ones."""
+        self._connection.close()
+
+    def create(self) -> None:
+        """Make the queue and its dead letters; those that are there already are fine.
+
+        Raises:
+            ConfigError: there is one that was made differently, in a way that matters; from the
+                provider.
+        """
+        connection = self._connection
+        with connection.located("create"):
+            connection.call(connection.driver.create)
+            if connection.dead_letters is not None:
+                connection.dead_letters.call(connection.dead_letters.driver.create)
+
+    def exists(self) -> bool:
+        """Is there such a queue? It isn't made, whatever the settings say."""
+        connection = self._connection
+        with connection.located("exists"):
+            try:
+                connection.call(connection.driver.stats)
+            except QueueNotFound:
+                return False
+        return True
+
+    def delete(self) -> None:
+        """Remove the queue and its messages, not its dead letters; one that is gone is fine."""
+        connection = self._connection
+        with connection.located("delete"):
+            connection.call(connection.driver.delete)
+
+    def send(
+        self,
+        body: object,
+        *,
+        delay: Seconds = 0,
+        attributes: Mapping[str, str] | None = None,
+        group: str | None = None,
+        dedup_id: str | None = None,
+    ) -> str:
+        """Send a message; it is durable when its id is returned.
+
+        Args:
+            body: Bytes arrive as bytes; anything else is sent as JSON, a `str` too, and arrives as
+                what JSON makes of it: tuples as lists, keys of dictionaries as `str`. One that is
+                too large for the provider goes to storage.
+            delay: Until it can be received: seconds, or a `timedelta`.
+            attributes: At most 64; names of 1 to 128 letters, digits, ``_``, ``-`` and ``.``; any
+                text of at most 1 KiB as values; 16 KiB in all.
+            group: Messages of one group are handed out in order, one at a time.
+            dedup_id: A second message with this id is dropped, for a time that the provider sets.
+
+        Returns:
+            The message's id.
+
+        Raises:
+            InvalidArgument, InvalidType, Unsupported: nothing was sent.
+            QueueNotFound: there is none, and 'create' is off.
+            ConfigError: the body is too large, and there is no storage for it.
+            PortableError: sending failed; where it is `ambiguous` the message may have arrived.
+        """
+        connection = self._connection
+        with connection.located("send"):
+            outgoing = _outgoing(connection, body, delay, attributes, group, dedup_id)
+            (answer,) = send_all(connection, (outgoing,))
+            if isinstance(answer, PortableError):
+                raise answer
+        if self.on_event is not None:
+            self.on_event(QueueEvent(kind="sent", queue=self.name))
+        return answer
+
+    def send_many(
+        self,
+        bodies: Iterable[object],
+        *,
+        delay: Seconds = 0,
+        attributes: Mapping[str, str] | None = None,
+        group: str | None = None,
+    ) -> list[str]:
+        """Send a message for each body, in as few requests as it takes; see `send`.
+
+        Returns:
+            Their ids, in order.
+
+        Raises:
+            NotAllSent: some weren't; it has the others' ids, and says why for each.
+            InvalidArgument, InvalidType, Unsupported: nothing was sent.
+        """
+        if isinstance(bodies, str | bytes | bytearray | memoryview | Mapping):
+            raise InvalidType("send_many takes several bodies, as a list; for one, use send")
+        connection = self._connection
+        with connection.located("send_many"):
+            outgoing = [
+                _outgoing(connection, body, delay, attributes, group, None) for body in bodies
+            ]
+            if not outgoing:
+                return []
+            answers = send_all(connection, outgoing)
+            ids = [answer for answer in answers if isinstance(answer, str)]
+            if ids and self.on_event is not None:
+                self.on_event(QueueEvent(kind="sent", queue=self.name, count=len(ids)))
+            if len(ids) < len(answers):
+                raise _not_all_sent(answers)
+        return ids
+
+    def receive(
+        self, max_messages: int = 1, *, wait: Seconds = 0, lease: Seconds | None = None
+    ) -> list[Message]:
+        """Lease messages: nobody else gets them until the lease ends or they are handed back.
+
+        One that was handed out `max_attempts` times and never settled goes to the dead letters
+        instead, and one that was sent with a longer delay than the provider has is handed back.
+
+        Args:
+            max_messages: At most so many; fewer may come although there are more.
+            wait: Seconds for the first to arrive.
+            lease: Seconds until others get them; as the settings say unless given.
+
+        Returns:
+            Nothing when the time is over.
+
+        Raises:
+            Unsupported: *lease* is longer than this provider's longest.
+            QueueNotFound: there is none, and 'create' is off.
+            InvalidArgument, InvalidType: nothing was sent.
+        """
+        connection = self._connection
+        with connection.located("receive"):
+            return handing_out.receive(
+                connection,
+                check_count(max_messages, "max_messages"),
+                wait=seconds(wait, "wait"),
+                lease=lease_of(connection, lease),
+                observer=self.on_event,
+            )
+
+    def peek(self, max_messages: int = 1) -> list[Message]:
+        """Look at messages without leasing them: they can't be acked.
+
+        Raises:
+            Unsupported: this provider can't; a short lease shows them too.
+        """
+        connection = self._connection
+        with connection.located("peek"):
+            count = min(
+                check_count(max_messages, "max_messages"), connection.capabilities.receive_max
+            )
+            if not connection.capabilities.peeks:
+                raise Unsupported(
+                    f"the provider {self.provider!r} shows no message without handing it out; "
+                    f"receive with a short lease, and hand back what you have seen"
+                )
+            seen = connection.request(lambda driver: driver.peek(count))
+            messages = [Message(connection, each, unpacked(each), 0.0) for each in seen]
+        for message in messages:
+            message._settled = "only looked at"
+        return messages
+
+    def stats(self) -> QueueStats:
+        """Count the messages; what the provider doesn't tell is `None`, never 0.
+
+        Raises:
+            QueueNotFound: is raised when there is none, and 'create' is off.
+        """
+        connection = self._connection
+        with connection.located("stats"):
+            return connection.request(lambda driver: driver.stats())
+
+    def purge(self) -> None:
+        """Remove every message, leased and delayed ones too; the dead letters stay.
+
+        Bodies in storage stay as well, since dead letters may be among them.
+        """
+        connection = self._connection
+        with connection.located("purge"):
+            connection.request(lambda driver: driver.purge())
+
+    def redrive(self, limit: int | None = None) -> int:
+        """Bring dead letters back, to be handled again; those that die meanwhile stay.
+
+        Args:
+            limit: At most so many.
+
+        Returns:
+            How many were brought back. They are new messages, with new ids and attempts.
+
+        Raises:
+            Unsupported: this queue has the dead letters itself.
+        """
+        connection = self._connection
+        with connection.located("redrive"):
+            count = None if limit is None else check_count(limit, "limit")
+            return dead_letters.redrive(connection, count)
+
+
+def _outgoing(
+    connection: Connection,
+    body: object,
+    delay: Seconds,
+    attributes: Mapping[str, str] | None,
+    group: str | None,
+    dedup_id: str | None,
+) -> Outgoing:
+    kind, data = encoded(body)
+    content = Content(kind=kind, data=data, attributes=check_attributes(attributes), own={})
+    check_group(connection, group)
+    check_dedup_id(connection, dedup_id)
+    length = checked_delay(connection, seconds(delay, "delay")) if delay else 0.0
+    return Outgoing(content, length, group, dedup_id)
+
+
+def _not_all_sent(answers: Sequence[str | PortableError]) -> NotAllSent:
+    ids = [answer if isinstance(answer, str) else None for answer in answers]
+    errors = {at: each for at, each in enumerate(answers) if isinstance(each, PortableError)}
+    first, error = next(iter(errors.items()))
+    return NotAllSent(
+        f"{len(errors)} of {len(ids)} messages weren't sent; the first is number {first}: "
+        f"{error.message}. `errors` has all of them by number, `ids` those of the others",
+        ids=ids,
+        errors=errors,
+        ambiguous=any(each.ambiguous for each in errors.values()),
+    )

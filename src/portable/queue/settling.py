@@ -1,0 +1,108 @@
+"""Acks and extensions of several messages at once. One message's never race: each has a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from portable.errors import InvalidArgument, LeaseLost, PortableError
+from portable.queue import payloads
+from portable.queue.types import QueueEvent
+from portable.queue.wire import PAYLOAD
+
+if TYPE_CHECKING:
+    from portable.queue.connection import Connection
+    from portable.queue.message import Message
+
+TOO_LATE = "the lease ended before the ack: the message may be handled again"
+
+
+def ack_all(connection: Connection, messages: Sequence[Message]) -> list[PortableError | None]:
+    """Ack in as few requests as it takes; an extension under way ends first.
+
+    Returns:
+        For each `None`, or why it wasn't acked: a `LeaseLost` is final.
+    """
+    answers: dict[int, PortableError | None] = {}
+    asked: list[int] = []
+    held: list[Message] = []
+    try:
+        for at, message in enumerate(messages):
+            message.lock.acquire()
+            held.append(message)
+            if message._settled == "acked":
+                answers[at] = None if message._acked else LeaseLost(TOO_LATE)
+            elif message._settled:
+                answers[at] = InvalidArgument(f"the message is {message._settled} already")
+            elif message._lost:
+                message._settled = "acked"
+                answers[at] = LeaseLost(TOO_LATE)
+            else:
+                asked.append(at)
+        late = [messages[at]._late() for at in asked]
+        sent = connection.settle(
+            [messages[at]._receipt for at in asked], lambda driver, some: driver.ack(some)
+        )
+        for at, was_late, answer in zip(asked, late, sent, strict=True):
+            answers[at] = _acked(messages[at], answer, late=was_late)
+    finally:
+        for message in held:
+            message.lock.release()
+    for at in asked:
+        _finished(messages[at])
+    return [answers[at] for at in range(len(messages))]
+
+
+def extend_all(
+    connection: Connection, messages: Sequence[Message], lease: float
+) -> list[PortableError | None]:
+    """Extend the leases of messages whose locks the caller holds, and that aren't settled.
+
+    Returns:
+        For each `None`, or its error.
+    """
+    begun = connection.surroundings.clock()
+    answers = connection.settle(
+        [message._receipt for message in messages],
+        lambda driver, some: driver.extend(some, lease),
+    )
+    errors: list[PortableError | None] = []
+    for message, answer in zip(messages, answers, strict=True):
+        if isinstance(answer, PortableError):
+            message._lost = message._lost or isinstance(answer, LeaseLost)
+            errors.append(answer)
+        else:
+            message._receipt = answer
+            message._ends = begun + lease
+            errors.append(None)
+    return errors
+
+
+def _acked(message: Message, answer: PortableError | None, *, late: bool) -> PortableError | None:
+    """What an ack's answer means; the message's lock is held."""
+    if isinstance(answer, LeaseLost):
+        # Sent twice, the first answer lost: the first one removed it.
+        message._acked = answer.ambiguous
+    elif isinstance(answer, PortableError):
+        return answer
+    else:
+        # A server that can't tell says yes to anything.
+        message._acked = not late or message._connection.capabilities.tells_lost_lease
+    message._settled = "acked"
+    message._lost = not message._acked
+    return None if message._acked else LeaseLost(TOO_LATE)
+
+
+def _finished(message: Message) -> None:
+    """What follows an ack; the lock is free again."""
+    if message._settled != "acked":
+        return
+    if message._acked and PAYLOAD in message._content.own:
+        payloads.remove(message._connection, message._content)
+    if message._observer is not None:
+        message._observer(
+            QueueEvent(
+                kind="acked" if message._acked else "lease_lost",
+                queue=message._connection.settings.name,
+            )
+        )
