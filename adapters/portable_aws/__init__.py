@@ -1,18 +1,19 @@
-"""Amazon S3 and every server that speaks its protocol.
+"""Amazon S3 and every server that speaks its protocol; queues on Amazon SQS.
 
 URLs: ``s3://bucket/prefix?region=eu-west-1`` and, for MinIO, Ceph, SeaweedFS and others,
-``s3://bucket/prefix?endpoint=https://minio.example.com``.
+``s3://bucket/prefix?endpoint=https://minio.example.com``; ``sqs://jobs?region=eu-west-1``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, Scheme, StorageService
-from portable_aws.settings import S3Settings
+from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable_aws.settings import S3Settings, SqsSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
 
@@ -26,6 +27,12 @@ def _connect_storage(settings: S3Settings) -> StorageDriver:
     return S3Storage(settings)
 
 
+def _connect_queue(settings: SqsSettings) -> QueueDriver:
+    from portable_aws.queue import SQSQueue  # imports boto3
+
+    return SQSQueue(settings)
+
+
 ADAPTER = Adapter(
     name="aws",
     extra="aws",
@@ -33,6 +40,11 @@ ADAPTER = Adapter(
         settings=S3Settings,
         schemes=(Scheme(name="s3", host="bucket", path="prefix"),),
         connect=_connect_storage,
+    ),
+    queue=QueueService(
+        settings=SqsSettings,
+        schemes=(Scheme(name="sqs", host="name", path=""),),
+        connect=_connect_queue,
     ),
     credentials=(
         "AWS credentials come from boto3's own chain: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "

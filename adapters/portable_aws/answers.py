@@ -7,6 +7,7 @@ for the bucket's region again and again.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from portable_aws import listing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 BLOCK_BYTES = 64 * 1024
 # What an answer with a body is, by operation.
@@ -39,11 +41,11 @@ PAGE = "portable.page"
 
 
 class Answer(dict[str, Any]):
-    """A parsed answer, of which S3's have all that is looked up here."""
+    """A parsed answer, of which the service's have all that is looked up here."""
 
     def __missing__(self, name: str) -> Any:
         raise Unavailable(
-            f"the answer lacks {name!r}: it isn't S3's, or not all of it", ambiguous=True
+            f"the answer lacks {name!r}: it isn't the service's, or not all of it", ambiguous=True
         )
 
 
@@ -56,8 +58,42 @@ def guard(client: S3Client, *, seconds: float) -> None:
         events.register(f"before-parse.s3.{operation}", _check_bare)
     events.register_first("before-parse.s3.ListObjectsV2", _read_page)
     events.register("before-call.s3.HeadBucket", _ask_once)
-    endpoint: Any = client._endpoint  # type: ignore[attr-defined]
+    _read_whole(client, seconds)
+
+
+def guard_queue(client: SQSClient, *, seconds: float) -> None:
+    """The same for a client of SQS."""
+    client.meta.events.register("before-parse.sqs", _read_json)
+    _read_whole(client, seconds)
+
+
+def _read_whole(client: Any, seconds: float) -> None:
+    endpoint = client._endpoint
     endpoint.http_session = _Session(endpoint.http_session, seconds)
+
+
+def _read_json(
+    operation_model: Any,
+    response_dict: dict[str, Any],
+    customized_response_dict: dict[str, Any],
+    **_: Any,
+) -> None:
+    """Read an answer here, and leave botocore an empty one: of a broken one it makes an empty."""
+    if response_dict["status_code"] >= 300:
+        return
+    body = response_dict["body"]
+    if operation_model.output_shape is None and not body.strip():
+        return
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise Unavailable(
+            "the answer isn't JSON: it isn't the service's, or not all of it", ambiguous=True
+        )
+    customized_response_dict.update(parsed)
+    response_dict["body"] = b"{}"
 
 
 def _check_root(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:

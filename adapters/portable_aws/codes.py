@@ -23,6 +23,7 @@ from portable.errors import (
     Unsupported,
 )
 from portable.storage.http import RangeOutside
+from portable_aws.meanings import EXPIRED, UNAUTHENTICATED, Codes
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 BY_CODE: Mapping[str, type[PortableError]] = {
@@ -105,14 +106,20 @@ NOT_CARRIED_OUT = frozenset(
 # What arrived wasn't what was sent, so sending it again may do.
 SPOILED = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
 
-
-def meaning(code: str, status: int) -> type[PortableError]:
-    """The class of error that an answer is, by its code or, where it has none, its status."""
-    known = BY_CODE.get(code) or BY_STATUS.get(status)
-    return known or (Unavailable if status >= 500 else PortableError)
-
-
-def is_ambiguous(code: str, status: int, kind: type[PortableError]) -> bool:
-    """May a request that was answered so have been carried out?"""
-    failed = status >= 500 and code not in NOT_CARRIED_OUT and kind is not Throttled
-    return failed or (status == 200 and kind is Unavailable)
+S3 = Codes(
+    by_code=BY_CODE,
+    by_status=BY_STATUS,
+    not_carried_out=NOT_CARRIED_OUT,
+    spoiled=SPOILED,
+    hints={
+        BucketNotFound: "make it first: portable never makes a bucket on the way",
+        CredentialsExpired: EXPIRED,
+        PermissionDenied: (
+            "allow it to these credentials; without s3:ListBucket, S3 also answers so for an "
+            "object that doesn't exist"
+        ),
+        Unauthenticated: UNAUTHENTICATED,
+    },
+)
+meaning = S3.meaning
+is_ambiguous = S3.is_ambiguous

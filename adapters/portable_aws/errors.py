@@ -13,18 +13,16 @@ from botocore import parsers
 from urllib3.exceptions import HTTPError as TransportError
 
 from portable.errors import (
-    BucketNotFound,
     ClockSkew,
     ConfigError,
-    CredentialsExpired,
     EndpointRefused,
-    PermissionDenied,
     PortableError,
     Unauthenticated,
     Unavailable,
 )
 from portable.transport import broken, clock_skew, not_sent, retry_after, tls_failure, words
-from portable_aws.codes import BY_CODE, SPOILED, is_ambiguous, meaning
+from portable_aws.codes import S3
+from portable_aws.meanings import UNAUTHENTICATED, Codes
 
 NOT_SENT = (sdk.EndpointConnectionError, sdk.ConnectTimeoutError, sdk.ProxyConnectionError)
 BROKEN = (
@@ -43,27 +41,22 @@ NO_CREDENTIALS = (
     sdk.SSOError,
     sdk.UnauthorizedSSOTokenError,
 )
-
-HINTS: Mapping[type[PortableError], str] = {
-    BucketNotFound: "make it first: portable never makes a bucket on the way",
-    CredentialsExpired: "get new ones, or use a role or profile that boto3 can refresh",
-    PermissionDenied: (
-        "allow it to these credentials; without s3:ListBucket, S3 also answers so for an object "
-        "that doesn't exist"
-    ),
-    Unauthenticated: "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile",
-}
+OLD_PREFIX = "AWS.SimpleQueueService."
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever boto3 raises inside the block into a `PortableError`."""
+def translated(codes: Codes = S3) -> Iterator[None]:
+    """Turn whatever boto3 raises inside the block into a `PortableError`.
+
+    Args:
+        codes: The service's.
+    """
     try:
         yield
     except sdk.ClientError as error:
-        raise from_answer(error) from error
+        raise from_answer(error, codes) from error
     except NO_CREDENTIALS as error:
-        raise Unauthenticated(f"{error}; {HINTS[Unauthenticated]}") from error
+        raise Unauthenticated(f"{error}; {UNAUTHENTICATED}") from error
     except sdk.SSLError as error:
         raise tls_failure(error, error.kwargs.get("error")) from error
     except NOT_SENT as error:
@@ -74,7 +67,9 @@ def translated() -> Iterator[None]:
         raise EndpointRefused("the server redirects to another host; not followed") from error
     except (sdk.BotoCoreError, ValueError) as error:
         if _is_from_parser(error):
-            raise Unavailable(f"an answer isn't S3's: {words(error)}", ambiguous=True) from error
+            raise Unavailable(
+                f"an answer makes no sense: {words(error)}", ambiguous=True
+            ) from error
         raise ConfigError(f"boto3 can't make this request: {words(error)}") from error
 
 
@@ -84,27 +79,38 @@ def _is_from_parser(error: Exception) -> bool:
     return any(frame.f_globals.get("__name__") == parsers.__name__ for frame, _ in frames)
 
 
-def from_answer(error: sdk.ClientError) -> PortableError:
+def of_entry(entry: Mapping[str, Any], operation: str, codes: Codes = S3) -> PortableError:
+    """The error of one entry in the answer to a request about several."""
+    about = {"Code": entry.get("Code", ""), "Message": entry.get("Message", "")}
+    # Only SQS says whose fault it was.
+    meta = {"HTTPStatusCode": 500 if entry.get("SenderFault") is False else 0}
+    answer: Any = {"Error": about, "ResponseMetadata": meta}
+    return from_answer(sdk.ClientError(answer, operation), codes)
+
+
+def from_answer(error: sdk.ClientError, codes: Codes = S3) -> PortableError:
     """The error that an answer of the server means."""
     answer: dict[str, Any] = dict(error.response)
     about = answer.get("Error", {})
-    code = str(about.get("Code", ""))
+    # Of services that had another protocol before, `Code` is that one's.
+    code = str(about.get("QueryErrorCode") or about.get("Code", "")).removeprefix(OLD_PREFIX)
     meta = answer.get("ResponseMetadata", {})
     status = int(meta.get("HTTPStatusCode", 0))
     headers = meta.get("HTTPHeaders", {})
-    if code not in BY_CODE and 300 <= status < 400:
+    if code not in codes.by_code and 300 <= status < 400:
         return EndpointRefused(f"the server answers {status}, a redirect; it isn't followed")
-    kind = meaning(code, status)
-    message = f"{about.get('Message') or 'no reason given'} ({code or status})"
+    text = about.get("Message") or "no reason given"
+    kind = codes.meaning(code, status, text)
+    message = f"{text} ({code or status})"
     if code == "AuthorizationHeaderMalformed" and (region := about.get("Region")):
         message += f"; set region = {region!r}"
     if kind is ClockSkew:
         message += f"; this clock is {clock_skew(headers):+.0f} s off: set it"
-    elif kind in HINTS:
-        message += f"; {HINTS[kind]}"
+    elif hint := codes.hint(kind, text):
+        message += f"; {hint}"
     return kind(
         message,
-        retryable=True if code in SPOILED else None,
-        ambiguous=is_ambiguous(code, status, kind),
-        retry_after=retry_after(headers),
+        retryable=True if code in codes.spoiled else None,
+        ambiguous=codes.is_ambiguous(code, status, kind),
+        retry_after=retry_after(headers) or codes.waits.get(code),
     )

@@ -1,12 +1,14 @@
-"""What S3 can do; nothing of boto3 is imported to know it."""
+"""What S3 and SQS can do; nothing of boto3 is imported to know it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
+from portable.queue.driver import QueueCapabilities
 from portable.storage.driver import Capabilities
-from portable_aws.settings import S3Settings
+from portable_aws.settings import MESSAGE_MAX, S3Settings, SqsSettings
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LIMITS = Capabilities(
@@ -28,4 +30,48 @@ def capabilities(settings: S3Settings) -> Capabilities:
         put_if_absent=settings.conditional_writes,
         put_if_match=settings.conditional_writes,
         checksum="native" if settings.checksums == "when_supported" else "metadata",
+    )
+
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+LEASE_MAX = 12 * 3600
+WAIT_MAX = 20.0
+# Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+STANDARD_QUEUE = QueueCapabilities(
+    wire="text",
+    message_max=MESSAGE_MAX,
+    attributes_max=10,
+    empty_bodies=False,
+    send_max=10,
+    send_bytes_max=MESSAGE_MAX,
+    receive_max=10,
+    settle_max=10,
+    delay_max=900.0,
+    lease_min=1.0,  # whole seconds
+    lease_max=float(LEASE_MAX),
+    wait_max=WAIT_MAX,
+    # "If you use an old receipt handle, the request will succeed, but the message might not be
+    # deleted": …/APIReference/API_DeleteMessage.html
+    tells_lost_lease=False,
+)
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+FIFO_QUEUE = replace(
+    STANDARD_QUEUE,
+    # Of a batch, one may be refused and the later ones taken: sent again, it would come after them.
+    send_max=1,
+    receive_max=1,  # else several of a group come at once
+    delay_max=0.0,  # the queue's own only
+    groups=True,
+    needs_group=True,
+    dedup_window=300.0,
+    tells_lost_lease=True,
+)
+
+
+def queue_capabilities(settings: SqsSettings) -> QueueCapabilities:
+    """What one queue's server does. An answer must come before the socket's timeout ends it."""
+    return replace(
+        FIFO_QUEUE if settings.fifo else STANDARD_QUEUE,
+        message_max=settings.message_max,
+        wait_max=min(WAIT_MAX, max(0.0, math.floor(settings.read_timeout) - 1.0)),
     )

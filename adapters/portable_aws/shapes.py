@@ -16,12 +16,10 @@ from botocore.exceptions import ClientError
 from portable.errors import (
     BucketNotFound,
     NotFound,
-    PortableError,
     Unavailable,
 )
 from portable.storage import http
 from portable.storage.driver import StoredObject, WriteOptions
-from portable_aws.errors import from_answer
 from portable_aws.settings import USUAL_CLASS, S3Settings
 
 ENCRYPTION_HEADERS: Mapping[str, str] = {
@@ -143,9 +141,3 @@ def _answered_at(answer: Mapping[str, Any]) -> datetime:
 def _parsed(date: str) -> datetime:
     """A header's date: the same for all answers of one second, and 12 µs to parse."""
     return parsedate_to_datetime(date)
-
-
-def of_entry(entry: Mapping[str, Any]) -> PortableError:
-    """The error of one key in the answer to a bulk delete."""
-    code, text = entry.get("Code", ""), entry.get("Message", "")
-    return from_answer(ClientError({"Error": {"Code": code, "Message": text}}, "DeleteObjects"))

@@ -33,7 +33,7 @@ from portable.storage.types import SignedRequest
 from portable_aws.answers import PAGE, Answer
 from portable_aws.body import S3Read, sendable
 from portable_aws.client import make_client
-from portable_aws.errors import translated
+from portable_aws.errors import of_entry, translated
 from portable_aws.limits import capabilities
 from portable_aws.settings import S3Settings
 from portable_aws.shapes import (
@@ -45,7 +45,6 @@ from portable_aws.shapes import (
     encoded,
     encryption,
     from_headers,
-    of_entry,
     whole_size,
     written,
 )
@@ -142,7 +141,9 @@ class S3Storage:
             return {}
         named = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         answer = self._send("delete_objects", Delete=named)
-        return {entry["Key"]: of_entry(entry) for entry in answer.get("Errors", ())}
+        return {
+            entry["Key"]: of_entry(entry, "DeleteObjects") for entry in answer.get("Errors", ())
+        }
 
     def copy(
         self, source: StoredObject, target: str, *, origin: StorageDriver

@@ -139,7 +139,8 @@ class Scheme:
     Attributes:
         name: Such as ``"s3"``.
         host: The setting that the host part is for; `None` where it must be empty.
-        path: The setting that the path is for, without its first ``/`` where there is a host.
+        path: The setting that the path is for, without its first ``/`` where there is a host;
+            empty where there must be no path.
     """
 
     name: str

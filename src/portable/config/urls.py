@@ -61,6 +61,8 @@ def _settings(rest: str, scheme: Scheme, adapter: Adapter, kind: Kind) -> dict[s
             found[scheme.host] = _decoded(host)
     else:
         path = _decoded(slash + path)
+    if path and not scheme.path:
+        raise BadURL(f"a URL of a {kind.one} of {adapter.name!r} ends with its name, without '/'")
     if path:
         found[scheme.path] = path
     for pair in query.split("&") if query else ():
