@@ -70,7 +70,7 @@ class MemoryQueue:
 
     @property
     def native(self) -> Mapping[str, object]:
-        return self._messages()
+        return self._store.queues.get(self._name, {})
 
     def create(self) -> None:
         with self._store.changed:

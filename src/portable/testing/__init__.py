@@ -19,12 +19,22 @@ if TYPE_CHECKING:
     from portable.testing.conformance import QUIRKS, Quirk, StorageConformance
     from portable.testing.emulators import emulate
     from portable.testing.harness import Harness, Oracle
+    from portable.testing.queues import (
+        QUEUE_QUIRKS,
+        QueueConformance,
+        QueueHarness,
+        QueueOracle,
+    )
     from portable.testing.stateful import StorageMachine, storage_state_machine
 
 __all__ = [
+    "QUEUE_QUIRKS",
     "QUIRKS",
     "Harness",
     "Oracle",
+    "QueueConformance",
+    "QueueHarness",
+    "QueueOracle",
     "Quirk",
     "StorageConformance",
     "StorageMachine",
@@ -33,9 +43,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "QUEUE_QUIRKS": "queues",
     "QUIRKS": "conformance",
     "Harness": "harness",
     "Oracle": "harness",
+    "QueueConformance": "queues",
+    "QueueHarness": "queues",
+    "QueueOracle": "queues",
     "Quirk": "conformance",
     "StorageConformance": "conformance",
     "StorageMachine": "stateful",

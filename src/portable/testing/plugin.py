@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from portable.storage import Bucket
     from portable.testing.servers import AzuriteServer
 
-pytest.register_assert_rewrite("portable.testing.conformance", "portable.testing.stateful")
+pytest.register_assert_rewrite(
+    "portable.testing.conformance", "portable.testing.queues", "portable.testing.stateful"
+)
 
 PROVIDERS = ("memory", "local", "aws", "gcp", "azure", "digitalocean")
 

@@ -72,10 +72,10 @@ class StorageConformance(
                 )
 
 
-def _cases() -> dict[str, object]:
+def cases_of(suite: type) -> dict[str, object]:
     """Every case and fixture, by name. Two topics with a case of one name would hide one."""
     found: dict[str, object] = {}
-    for topic in StorageConformance.__mro__[1:]:
+    for topic in suite.__mro__[1:]:
         for name, value in vars(topic).items():
             if name.startswith("test") or _is_fixture(value):
                 if name in found:
@@ -88,4 +88,4 @@ def _is_fixture(value: object) -> bool:
     return type(value).__name__ == "FixtureFunctionDefinition"
 
 
-SUITE = _cases()
+SUITE = cases_of(StorageConformance)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import pytest
 
 from portable.storage import Bucket
-from portable.testing.conformance.quirks import QUIRKS
+from portable.testing.conformance.quirks import QUIRKS, expect_known_faults
 from portable.testing.harness import Harness
 
 MIB = 1024**2
@@ -85,17 +85,7 @@ class Cases:
     @pytest.fixture(autouse=True)
     def _known_faults(self, request: pytest.FixtureRequest, harness: Harness) -> None:
         """Expect the cases to fail that a stand-in is known to fail, and notice when they don't."""
-        unknown = set(harness.quirks) - set(QUIRKS)
-        if unknown:
-            pytest.fail(f"no quirk is named {sorted(unknown)}; known: {sorted(QUIRKS)}")
-        for mark in request.node.iter_markers("portable_quirk"):
-            (name,) = mark.args
-            if name not in harness.quirks:
-                continue
-            reason = f"{name}: {harness.quirks[name]}"
-            if not QUIRKS[name].run:
-                pytest.skip(reason)
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+        expect_known_faults(request, harness.quirks, QUIRKS)
 
     @pytest.fixture(params=["", PREFIX], ids=["root", "prefix"])
     def raw(self, request: pytest.FixtureRequest, harness: Harness) -> Iterator[Raw]:

@@ -49,6 +49,28 @@ QUIRKS: Mapping[str, Quirk] = {
 }
 
 
+def expect_known_faults(
+    request: pytest.FixtureRequest, met: Mapping[str, str], known: Mapping[str, Quirk]
+) -> None:
+    """Expect the cases to fail that a stand-in is known to fail, and notice when they don't.
+
+    Args:
+        met: The stand-in's quirks, each with its reason.
+        known: What each quirk means.
+    """
+    unknown = set(met) - set(known)
+    if unknown:
+        pytest.fail(f"no quirk is named {sorted(unknown)}; known: {sorted(known)}")
+    for mark in request.node.iter_markers("portable_quirk"):
+        (name,) = mark.args
+        if name not in met:
+            continue
+        reason = f"{name}: {met[name]}"
+        if not known[name].run:
+            pytest.skip(reason)
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
 def quirk(name: str) -> pytest.MarkDecorator:
     """Mark a case, or one parameter of it, as one that a stand-in with this quirk fails."""
     if name not in QUIRKS:
