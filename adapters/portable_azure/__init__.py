@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 
 from portable.adapter import Adapter, Scheme, StorageService
 from portable_azure.settings import AzureSettings
+from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
     from portable.storage.driver import StorageDriver
 
 
 def _connect_storage(settings: AzureSettings) -> StorageDriver:
+    if is_wanted(settings.engine, needs="azure.storage.blob"):
+        from portable_azure.fast import connect  # imports azure-storage-blob when it is needed
+
+        return connect(settings)
     from portable_azure.storage import AzureStorage  # imports azure-storage-blob
 
     return AzureStorage(settings)

@@ -21,7 +21,7 @@ from azure.core.pipeline.transport import HttpRequest
 from azure.storage.blob import ContainerClient
 
 from portable.errors import PortableError, Unavailable
-from portable_azure.credentials import Access, find_access
+from portable_azure.credentials import TOKEN_SCOPE, Access, find_access
 from portable_azure.errors import translated
 from portable_azure.settings import AzureSettings
 from portable_azure.transport import Answer, Transport
@@ -29,7 +29,6 @@ from portable_azure.transport import Answer, Transport
 # The first with `startFrom`, by which a listing begins in the middle.
 API_VERSION = "2026-02-06"
 Policy = HTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]
-TOKEN_SCOPE = "https://storage.azure.com/.default"  # noqa: S105 - a name
 
 
 class Client:
@@ -40,9 +39,14 @@ class Client:
         native: The SDK's own client, with the SDK's own defaults.
     """
 
-    def __init__(self, settings: AzureSettings) -> None:
+    def __init__(self, settings: AzureSettings, access: Access | None = None) -> None:
+        """Make a client.
+
+        Args:
+            access: What `find_access` has found, if it was asked already.
+        """
         with translated():
-            self.access = find_access(settings)
+            self.access = access or find_access(settings)
             self.native = _native(self.access, settings)
             self._transport = Transport(self.access.endpoint, settings)
             policies = [_Stamp(), _authentication(self.access, self.native)]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from portable.storage.driver import StoredObject
-from portable_azure.client import TOKEN_SCOPE, Client
+from portable_azure.client import Client
+from portable_azure.credentials import TOKEN_SCOPE
 from portable_azure.errors import translated
 from portable_azure.signing import Signer
 

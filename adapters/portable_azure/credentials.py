@@ -23,6 +23,7 @@ ACCOUNT = "AZURE_STORAGE_ACCOUNT"
 KEY = "AZURE_STORAGE_KEY"
 SAS = "AZURE_STORAGE_SAS_TOKEN"
 SUFFIX = "core.windows.net"
+TOKEN_SCOPE = "https://storage.azure.com/.default"  # noqa: S105 - a name
 # Azurite's own account, which `UseDevelopmentStorage=true` stands for; published, not a secret.
 # https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 DEVELOPMENT = (
@@ -123,4 +124,7 @@ def _identity(endpoint: str) -> TokenCredential:
         )
     from azure.identity import DefaultAzureCredential  # 0.8 s to import
 
-    return DefaultAzureCredential()
+    from portable_azure.errors import translated
+
+    with translated():
+        return DefaultAzureCredential()

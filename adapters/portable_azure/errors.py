@@ -16,6 +16,7 @@ from portable.errors import (
     ClockSkew,
     CredentialsExpired,
     EndpointRefused,
+    InvalidArgument,
     PortableError,
     Unauthenticated,
 )
@@ -48,6 +49,10 @@ def translated() -> Iterator[None]:
         raise not_sent(error) from error
     except BROKEN as error:
         raise broken(error) from error
+    except ValueError as error:
+        if "header value" not in str(error):  # http.client's word for one that can't be sent
+            raise
+        raise InvalidArgument("a revision, storage class or other value can't be sent") from error
 
 
 def from_answer(answer: Answer) -> PortableError:

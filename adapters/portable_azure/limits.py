@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from portable.storage.driver import Capabilities
+from portable_azure.credentials import Access
+
+FOLDER = "hdi_isfolder"  # what a directory is marked with, here and by Hadoop
 
 # https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas
 SIGN_MAX = timedelta(days=7)
+MARGIN = timedelta(minutes=5)  # clocks differ
 # https://learn.microsoft.com/azure/storage/blobs/scalability-targets and
 # https://learn.microsoft.com/rest/api/storageservices/understanding-block-blobs--append-blobs--and-page-blobs
 LIMITS = Capabilities(
@@ -22,3 +28,15 @@ LIMITS = Capabilities(
     delete_max=256,
     sign_max=SIGN_MAX,
 )
+
+
+def capabilities(access: Access) -> Capabilities:
+    """What the service does for who is let in so; a signature can't make another."""
+    if access.sas is not None:
+        return replace(LIMITS, sign_max=None)
+    return LIMITS if access.key else replace(LIMITS, sign_max=SIGN_MAX - MARGIN)
+
+
+def is_directory(metadata: Mapping[str, str]) -> bool:
+    """Does the metadata mark what is no object?"""
+    return metadata.get(FOLDER, "").lower() == "true"

@@ -25,8 +25,9 @@ class AzureSettings(StorageSettings):
         endpoint: The blob service's URL where it isn't the account's usual one, such as that of
             Azurite, ``http://127.0.0.1:10000/devstoreaccount1``; https, or http on loopback.
         allow_http: Take an `endpoint` that isn't encrypted, beyond loopback; only from code.
-        engine: What carries the data: ``"sdk"`` is azure-storage-blob, ``"fast"`` is obstore,
-            ``"auto"`` the faster one that can do the call.
+        engine: What carries objects' data: azure-storage-blob's policies (``"sdk"``), or obstore
+            (``"fast"``) wherever it does the same, which is reading; ``"auto"``: obstore where it
+            is installed.
         connect_timeout: Seconds.
         read_timeout: Seconds without a byte.
         ca_bundle: A file of certificate authorities instead of the usual ones.
@@ -54,8 +55,6 @@ class AzureSettings(StorageSettings):
 
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)
-        if self.engine == "fast":
-            found.append("'engine': obstore doesn't carry this provider's data yet; use \"auto\"")
         if not _CONTAINER.fullmatch(self.container):
             found.append(f"'container' {self.container!r} isn't a container's name")
         if self.account is not None and not _ACCOUNT.fullmatch(self.account):

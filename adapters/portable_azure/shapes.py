@@ -17,13 +17,13 @@ from azure.core.exceptions import HttpResponseError
 from portable.errors import NotFound, Unavailable
 from portable.storage import http
 from portable.storage.driver import Page, StoredObject, WriteOptions
+from portable_azure.limits import FOLDER, is_directory
 from portable_azure.markup import Element, ParseError, parse
 
 if TYPE_CHECKING:
     from portable_azure.transport import Answer
 
 METADATA = "x-ms-meta-"
-FOLDER = "hdi_isfolder"  # what a directory is marked with, here and by Hadoop
 
 
 def described(write: WriteOptions) -> dict[str, str]:
@@ -71,7 +71,7 @@ def from_headers(key: str, headers: Mapping[str, str], *, size: int | None = Non
         for name, value in headers.items()
         if name.lower().startswith(METADATA)
     }
-    if metadata.get(FOLDER, "").lower() == "true":
+    if is_directory(metadata):
         raise NotFound("it is a directory, and no object")
     etag = _told(headers, "etag")
     return StoredObject(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
 
 from portable_azure.credentials import Access
 from portable_azure.errors import translated
-from portable_azure.limits import SIGN_MAX
+from portable_azure.limits import MARGIN, SIGN_MAX
 
 if TYPE_CHECKING:
     from azure.storage.blob import UserDelegationKey
 
-MARGIN = timedelta(minutes=5)
 PERMISSIONS = {
     "GET": BlobSasPermissions(read=True),
     "HEAD": BlobSasPermissions(read=True),
@@ -32,13 +31,6 @@ class Signer:
         self._lock = threading.Lock()
         self._delegated: UserDelegationKey | None = None
         self._until = datetime.min.replace(tzinfo=UTC)
-
-    @property
-    def longest(self) -> timedelta | None:
-        """The longest life; `None` where a signature is all there is: it can't make another."""
-        if self._access.sas is not None:
-            return None
-        return SIGN_MAX if self._access.key else SIGN_MAX - MARGIN
 
     def sign(self, container: str, key: str, *, method: str, until: datetime) -> str:
         """The query that lets one *method* to one object, until a moment at most 7 days away."""
@@ -57,7 +49,7 @@ class Signer:
     def _delegation(self, until: datetime) -> UserDelegationKey:
         with self._lock:
             if self._delegated is None or self._until < until:
-                start = datetime.now(UTC) - MARGIN  # clocks differ
+                start = datetime.now(UTC) - MARGIN
                 with BlobServiceClient(
                     self._access.endpoint, credential=self._access.identity, retry_total=0
                 ) as service:

@@ -42,7 +42,8 @@ from portable_azure.blocks import (
 from portable_azure.body import AzureRead
 from portable_azure.client import Client
 from portable_azure.copying import WHOLE_MAX, Source, find_source, ranges
-from portable_azure.limits import LIMITS
+from portable_azure.credentials import Access
+from portable_azure.limits import capabilities
 from portable_azure.settings import AzureSettings
 from portable_azure.shapes import (
     checked_total,
@@ -70,12 +71,12 @@ THREADS = 16
 class AzureStorage:
     """`StorageDriver` over one container."""
 
-    def __init__(self, settings: AzureSettings) -> None:
-        self._client = Client(settings)
+    def __init__(self, settings: AzureSettings, access: Access | None = None) -> None:
+        self._client = Client(settings, access)
         self._container = settings.container
         self._signer = Signer(self._client.access)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="portable-azure")
-        self.capabilities = replace(LIMITS, sign_max=self._signer.longest)
+        self.capabilities = capabilities(self._client.access)
 
     @property
     def native(self) -> ContainerClient:

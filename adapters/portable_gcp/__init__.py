@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from portable.adapter import Adapter, Scheme, StorageService
 from portable_gcp.settings import GcsSettings
+from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
     from portable.storage.driver import StorageDriver
 
 
 def _connect_storage(settings: GcsSettings) -> StorageDriver:
+    if is_wanted(settings.engine, needs="google.auth"):
+        from portable_gcp.fast import connect
+
+        return connect(settings)
     from portable_gcp.storage import GcsStorage  # imports google-auth
 
     return GcsStorage(settings)

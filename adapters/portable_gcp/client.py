@@ -120,12 +120,16 @@ class Client:
                 client_options={"api_endpoint": self.server},
             )
 
-    def token(self) -> str | None:
-        """The access token, renewed where it is due; `None` where there are no credentials."""
+    def authorization(self) -> Mapping[str, str]:
+        """The headers that let a request in, names in lower case; the token is renewed if due."""
         headers: dict[str, str] = {}
         with translated():
             self._authorize("GET", self.server, headers)
-        return headers.get("authorization", "").removeprefix("Bearer ") or None
+        return {name.lower(): value for name, value in headers.items()}
+
+    def token(self) -> str | None:
+        """The access token; `None` where there are no credentials."""
+        return self.authorization().get("authorization", "").removeprefix("Bearer ") or None
 
     def close(self) -> None:
         """Drop connections, where there are any."""

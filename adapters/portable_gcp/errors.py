@@ -1,4 +1,4 @@
-"""Google's errors as `portable.errors`: one table, one translator."""
+"""Google's errors as `portable.errors`: one translator."""
 
 from __future__ import annotations
 
@@ -13,95 +13,17 @@ import urllib3.exceptions as transport
 from google.auth import exceptions as auth
 
 from portable.errors import (
-    BucketNotFound,
     ClockSkew,
-    ConfigError,
     CredentialsExpired,
     EndpointRefused,
     IntegrityError,
     InvalidArgument,
-    InvalidKey,
-    NotFound,
-    PermissionDenied,
     PortableError,
-    PreconditionFailed,
-    QuotaExceeded,
-    Throttled,
     Unauthenticated,
     Unavailable,
-    Unsupported,
 )
-from portable.storage.http import RangeOutside
 from portable.transport import broken, not_sent, retry_after, tls_failure, words
-
-# The JSON API's reasons, https://cloud.google.com/storage/docs/json_api/v1/status-codes, and the
-# XML API's codes, https://cloud.google.com/storage/docs/xml-api/reference-status.
-BY_REASON: Mapping[str, type[PortableError]] = {
-    "AccessDenied": PermissionDenied,
-    "AuthenticationRequired": Unauthenticated,
-    "BadDigest": IntegrityError,
-    "BucketNotFound": BucketNotFound,
-    "EntityTooLarge": InvalidArgument,
-    "EntityTooSmall": InvalidArgument,
-    "ExpiredToken": CredentialsExpired,
-    "InternalError": Unavailable,
-    "InvalidBucketName": ConfigError,
-    "InvalidDigest": IntegrityError,
-    "InvalidObjectName": InvalidKey,
-    "InvalidRange": RangeOutside,
-    "InvalidSecurity": Unauthenticated,
-    "InvalidStorageClass": InvalidArgument,
-    "InvalidURI": InvalidKey,
-    "KeyTooLong": InvalidKey,
-    "MetadataTooLarge": InvalidArgument,
-    "NoSuchBucket": BucketNotFound,
-    "NoSuchKey": NotFound,
-    "NoSuchUpload": NotFound,
-    "NotImplemented": Unsupported,
-    "PreconditionFailed": PreconditionFailed,
-    "RequestTimeTooSkewed": ClockSkew,
-    "ServiceUnavailable": Unavailable,
-    "SignatureDoesNotMatch": Unauthenticated,
-    "SlowDown": Throttled,
-    "UserProjectMissing": ConfigError,
-    "accountDisabled": PermissionDenied,
-    "authError": Unauthenticated,
-    "backendError": Unavailable,
-    "conditionNotMet": PreconditionFailed,
-    "forbidden": PermissionDenied,
-    "internalError": Unavailable,
-    "notFound": NotFound,
-    "quotaExceeded": QuotaExceeded,
-    "rateLimitExceeded": Throttled,
-    "requestedRangeNotSatisfiable": RangeOutside,
-    "retentionPolicyNotMet": PermissionDenied,
-    "uploadTooLarge": InvalidArgument,
-    "userProjectMissing": ConfigError,
-    "userRateLimitExceeded": Throttled,
-}
-BY_STATUS: Mapping[int, type[PortableError]] = {
-    400: InvalidArgument,
-    401: Unauthenticated,
-    403: PermissionDenied,
-    404: NotFound,
-    405: Unsupported,
-    408: Unavailable,
-    409: Unavailable,
-    410: NotFound,
-    412: PreconditionFailed,
-    413: InvalidArgument,
-    416: RangeOutside,
-    429: Throttled,
-    501: Unsupported,
-}
-# The JSON API says these in words only.
-BY_WORDS: tuple[tuple[str, type[PortableError]], ...] = (
-    (r"bucket does not exist|bucket .*was not found", BucketNotFound),
-    (r"(crc32c|md5).*(match|differ)|(match|differ).*(crc32c|md5)", IntegrityError),
-    (r"token.* expired|expired.* token", CredentialsExpired),
-    (r"storage ?class", InvalidArgument),
-)
-WORDED = frozenset({"", "invalid", "notFound", "authError", "required"})
+from portable_gcp.codes import HINTS, is_ambiguous, meaning
 
 NOT_SENT = (
     transport.NewConnectionError,
@@ -110,15 +32,6 @@ NOT_SENT = (
     transport.ProxyError,
 )
 BROKEN = (transport.HTTPError, HTTPException, OSError)
-
-HINTS: Mapping[type[PortableError], str] = {
-    BucketNotFound: "make it first: portable never makes a bucket on the way",
-    ClockSkew: "set this machine's clock",
-    CredentialsExpired: "sign in again (gcloud auth application-default login), or use a service "
-    "account, whose tokens are renewed",
-    PermissionDenied: "allow it to these credentials",
-    Unauthenticated: "set up Application Default Credentials, or name a 'credentials_file'",
-}
 
 
 @contextmanager
@@ -158,7 +71,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> Portabl
     if 300 <= status < 400:
         return EndpointRefused(f"the server answers {status}, a redirect; it isn't followed")
     reason, words = _reason(body)
-    kind = _kind(status, reason, words)
+    kind = meaning(status, reason, words)
     message = f"{words or 'no reason given'} ({reason or status})"
     if kind in HINTS:
         message += f"; {HINTS[kind]}"
@@ -167,20 +80,11 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> Portabl
     found = kind(
         message,
         retryable=True if kind is IntegrityError else None,
-        ambiguous=status >= 500,
+        ambiguous=is_ambiguous(status),
         retry_after=retry_after(headers),
     )
     found.__cause__ = from_http_status(status, words or f"HTTP {status}")  # type: ignore[no-untyped-call]
     return found
-
-
-def _kind(status: int, reason: str, words: str) -> type[PortableError]:
-    if reason in WORDED:
-        for pattern, kind in BY_WORDS:
-            if re.search(pattern, words, re.IGNORECASE):
-                return kind
-    unknown = Unavailable if status >= 500 else PortableError
-    return BY_REASON.get(reason) or BY_STATUS.get(status) or unknown
 
 
 def _reason(body: bytes) -> tuple[str, str]:

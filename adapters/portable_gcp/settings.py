@@ -31,8 +31,9 @@ class GcsSettings(StorageSettings):
             Application Default Credentials.
         anonymous: Send no credentials: for public data. Emulators on loopback are sent none
             unless there is a `credentials_file`.
-        engine: What carries objects' data: the SDK's transport, or obstore (``"fast"``);
-            ``"auto"``: obstore where it is installed.
+        engine: What carries objects' data: Google's APIs over urllib3 (``"sdk"``), or obstore
+            (``"fast"``) wherever it does the same, which is reading; ``"auto"``: obstore where it
+            is installed.
         connect_timeout: Seconds.
         read_timeout: Seconds without a byte.
         ca_bundle: A file of certificate authorities instead of the usual ones.
@@ -73,8 +74,6 @@ class GcsSettings(StorageSettings):
 
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)
-        if self.engine == "fast":
-            found.append("'engine': obstore doesn't carry this provider's data yet; use \"auto\"")
         if not _BUCKET.fullmatch(self.bucket):
             found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
         if self.anonymous and self.credentials_file is not None:

@@ -32,9 +32,9 @@ def is_wanted(engine: str, *, needs: str) -> bool:
     Raises:
         MissingDependency: ``"fast"``, and obstore isn't installed.
     """
-    if engine == "sdk" or _forked or find_spec(needs) is None:
+    if engine == "sdk" or _forked or not _is_there(needs):
         return False  # without the SDK, making its driver says what to install
-    if find_spec("obstore") is not None:
+    if _is_there("obstore"):
         return True
     if engine == "fast":
         raise MissingDependency(
@@ -48,14 +48,21 @@ def is_forked() -> bool:
     return _forked
 
 
-def is_mocked() -> bool:
-    """May the SDK be patched? moto's mocks answer it and not obstore."""
-    return "moto" in sys.modules
+def is_mocked(by: str) -> bool:
+    """Is the module *by* imported, whose mocks answer the SDK and not obstore?"""
+    return by in sys.modules
 
 
 def remember(driver: FastDriver) -> None:
     """Keep *driver* from being taken apart in a forked child."""
     _drivers.add(driver)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor is the package that it would be in
+        return False
 
 
 def _after_fork() -> None:

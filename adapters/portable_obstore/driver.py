@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
+from obstore.exceptions import UnauthenticatedError
 
-from portable.errors import NotFound, PortableError, PreconditionFailed, Throttled, Unsupported
+from portable.errors import PortableError, PreconditionFailed, Throttled, Unsupported
 from portable.storage.around import DriverAround
 from portable.storage.driver import (
     Capabilities,
@@ -25,8 +26,8 @@ from portable.storage.driver import (
 from portable.storage.keys import is_plain
 from portable.storage.metadata import read_stamp
 from portable_obstore.choice import is_forked, is_mocked, remember
-from portable_obstore.dialect import SMALL_BYTES, Dialect
-from portable_obstore.failures import RAISED, Unclear, verdict
+from portable_obstore.dialect import SMALL_BYTES, Dialect, Puts
+from portable_obstore.failures import RAISED, Illegible, Unclear, verdict
 from portable_obstore.reading import FastRead
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ T = TypeVar("T")
 SUSPENDED_SECONDS = 30.0
 ODD_KEYS = 10_000
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_NO_BUCKET = re.compile(r"<Code>(NoSuchBucket|ContainerNotFound)<")
 _PLAIN_TEXT = re.compile(r"[ -~]*")  # anything else in a header makes obstore panic
 
 
@@ -50,15 +50,22 @@ class FastDriver(DriverAround):
     """
 
     def __init__(
-        self, dialect: Dialect, make_sdk: Callable[[], StorageDriver], *, demanded: bool
+        self,
+        dialect: Dialect,
+        make_sdk: Callable[[], StorageDriver],
+        *,
+        puts: Puts | None = None,
+        demanded: bool,
     ) -> None:
         """Hold both engines.
 
         Args:
-            demanded: Use obstore even where moto may have patched the SDK, and say so where it
-                can't be used.
+            puts: Which puts obstore sends; none unless given.
+            demanded: Use obstore even where the SDK may be mocked, and say so where it can't be
+                used.
         """
         self._dialect = dialect
+        self._puts = puts
         self._make_sdk = make_sdk
         self._demanded = demanded
         self._lock = threading.Lock()
@@ -101,22 +108,24 @@ class FastDriver(DriverAround):
             )
         if if_match is not None and info.revision != if_match:
             raise PreconditionFailed("the object is another revision")
-        if start != 0 or end is not None or _is_stamped(info):
-            return FastRead(info, result, self._dialect)
-        return self._proven(info, result, if_match)
+        is_whole = start == 0 and end is None
+        if is_whole and self._dialect.vouches and not _is_stamped(info):
+            return self._proven(info, result, if_match)
+        return FastRead(info, result, self._dialect)
 
     def put(
         self, key: str, body: bytes | memoryview, crc32: int, write: WriteOptions
     ) -> StoredObject:
-        store = self._fast(key) if self._is_plain_put(body, write) else None
-        if store is None:
+        puts = self._puts
+        store = self._fast(key) if puts and _is_plain_put(body, write, puts.put_max) else None
+        if puts is None or store is None:
             return self.inner.put(key, body, crc32, write)
         attributes = {**write.metadata, "Content-Type": write.content_type}
         try:
             result = obstore.put(store, key, body, attributes=attributes, use_multipart=False)
         except RAISED as error:
             return self._after(error, key, lambda: self.inner.put(key, body, crc32, write))
-        stored = self._dialect.written(key, len(body), result, write)
+        stored = puts.written(key, len(body), result, write)
         if stored is None:
             raise self._unclear(key)
         self._seen = True
@@ -129,7 +138,7 @@ class FastDriver(DriverAround):
 
     def _fast(self, key: str, condition: str | None = None) -> ObjectStore | None:
         """The store, when a call about *key* may go by it."""
-        if is_forked() or (is_mocked() and not self._demanded):
+        if is_forked() or (is_mocked(self._dialect.mocked_by) and not self._demanded):
             return None
         if not is_plain(key) or key in self._odd or not _PLAIN_TEXT.fullmatch(condition or ""):
             return None
@@ -156,15 +165,6 @@ class FastDriver(DriverAround):
         self._seen = True
         return info
 
-    def _is_plain_put(self, body: bytes | memoryview, write: WriteOptions) -> bool:
-        return (
-            len(body) <= self._dialect.put_max
-            and not write.if_absent
-            and write.if_match is None
-            and write.storage_class is None
-            and _PLAIN_TEXT.fullmatch("".join(write.metadata.values())) is not None
-        )
-
     def _proven(self, info: StoredObject, result: GetResult, if_match: str | None) -> OpenRead:
         """A whole object without our stamp: its ETag may prove it, else the server's checksum."""
         held = None
@@ -184,27 +184,35 @@ class FastDriver(DriverAround):
         """Go on after obstore's *error*: raise what may pass, ask the SDK for all else."""
         if isinstance(error, PortableError):
             raise error
-        if (
-            isinstance(error, FileNotFoundError)
-            and self._seen
-            and not _NO_BUCKET.search(str(error))
-        ):
-            raise NotFound("there is no such object") from error
         found = verdict(error, self._dialect)
+        if isinstance(found, Illegible):
+            self._leave(key)
+            return ask_sdk()
         if isinstance(found, Unclear):
             raise self._unclear(key) from error
         if isinstance(found, Throttled):
-            # The server may have said when to come back, which the SDK hears.
-            self._suspended_until = time.monotonic() + SUSPENDED_SECONDS
+            self._suspend()  # the server may have said when to come back, which the SDK hears
         if found is not None:
             raise found from error
+        if isinstance(error, UnauthenticatedError):
+            self._is_open = False  # with credentials that the SDK may renew now
         return ask_sdk()
 
     def _unclear(self, key: str) -> PortableError:
         """An answer that isn't the provider's, or not as obstore knows it; the SDK is next."""
+        if not self._seen:
+            self._suspend()  # maybe no answer of this server is as obstore knows them
+        self._leave(key)
+        return Unclear("an answer isn't as it should be, or not all of it", ambiguous=True)
+
+    def _leave(self, key: str) -> None:
+        """Let calls about *key* go by the SDK."""
         if len(self._odd) < ODD_KEYS:
             self._odd.add(key)
-        return Unclear("an answer isn't as it should be, or not all of it", ambiguous=True)
+
+    def _suspend(self) -> None:
+        """Let all calls go by the SDK for a while."""
+        self._suspended_until = time.monotonic() + SUSPENDED_SECONDS
 
 
 def _range(start: int, end: int | None) -> GetOptions:
@@ -213,6 +221,16 @@ def _range(start: int, end: int | None) -> GetOptions:
     if end is not None:
         return {"range": (start, end)}
     return {"range": {"offset": start}} if start else {}
+
+
+def _is_plain_put(body: bytes | memoryview, write: WriteOptions, longest: int) -> bool:
+    return (
+        len(body) <= longest
+        and not write.if_absent
+        and write.if_match is None
+        and write.storage_class is None
+        and _PLAIN_TEXT.fullmatch("".join(write.metadata.values())) is not None
+    )
 
 
 def _is_stamped(info: StoredObject) -> bool:

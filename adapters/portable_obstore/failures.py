@@ -19,6 +19,7 @@ _STATUS = re.compile(r"non-2xx status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{0,500})</Message>")
 _KIND = re.compile(r"^ *kind: (\w+),$", re.MULTILINE)
+_NOT_ASCII = re.compile(r"contain(s|ed|ing) non[- ](UTF-8|ASCII)")
 _TLS = re.compile(r"certificate|tls|ssl|handshake", re.IGNORECASE)
 
 
@@ -26,14 +27,20 @@ class Unclear(Unavailable):
     """An answer that obstore can't read. The SDK may."""
 
 
+class Illegible(Unclear):
+    """One with a header of an object's that isn't ASCII, which the SDK reads."""
+
+
 def verdict(error: Exception, dialect: Dialect) -> PortableError | None:
-    """What *error* means, when the same request may succeed later; else `None`."""
+    """What *error* means, where that is plain; `None`: the SDK has to tell."""
     text = str(error)
     if (status := _STATUS.search(text)) is not None:
         code, message = _CODE.search(text), _MESSAGE.search(text)
         return dialect.failure(
             int(status[1]), code[1] if code else "", message[1] if message else ""
         )
+    if _NOT_ASCII.search(text):
+        return Illegible("a header isn't ASCII")
     if not isinstance(error, BaseError) or "HTTP error" not in text:
         return None if _is_ours(error, text) else Unclear("an answer can't be read", ambiguous=True)
     kind = _KIND.search(text)

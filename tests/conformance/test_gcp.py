@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 import pytest
@@ -45,6 +46,27 @@ def fake() -> Iterator[FakeGcs]:
         yield server
 
 
+def _harness(fake: FakeGcs, folder: Path, engine: Literal["sdk", "fast"]) -> Iterator[Harness]:
+    """New buckets of our own fake."""
+    made: list[str] = []
+
+    def make_bucket() -> str:
+        made.append(f"portable-{uuid4().hex[:12]}")
+        fake.make_bucket(made[-1])
+        return made[-1]
+
+    yield gcs_harness(
+        sdk_client(fake.endpoint),
+        endpoint=fake.endpoint,
+        make_bucket=make_bucket,
+        credentials_file=account_file(fake.endpoint, folder, "allowed", allowed=True),
+        denied_file=account_file(fake.endpoint, folder, "denied", allowed=False),
+        engine=engine,
+    )
+    for name in made:
+        fake.drop_bucket(name)
+
+
 @pytest.mark.xdist_group("gcp")
 class TestGcp(StorageConformance):
     """Our own fake, which enforces every precondition, checksum and signature."""
@@ -55,23 +77,20 @@ class TestGcp(StorageConformance):
     ) -> Iterator[Harness]:
         """New buckets."""
         isolate(monkeypatch)
+        yield from _harness(fake, tmp_path, "sdk")
 
-        made: list[str] = []
 
-        def make_bucket() -> str:
-            made.append(f"portable-{uuid4().hex[:12]}")
-            fake.make_bucket(made[-1])
-            return made[-1]
+@pytest.mark.xdist_group("gcp")
+class TestGcpFast(StorageConformance):
+    """The same by obstore."""
 
-        yield gcs_harness(
-            sdk_client(fake.endpoint),
-            endpoint=fake.endpoint,
-            make_bucket=make_bucket,
-            credentials_file=account_file(fake.endpoint, tmp_path, "allowed", allowed=True),
-            denied_file=account_file(fake.endpoint, tmp_path, "denied", allowed=False),
-        )
-        for name in made:
-            fake.drop_bucket(name)
+    @pytest.fixture
+    def harness(
+        self, fake: FakeGcs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> Iterator[Harness]:
+        """New buckets."""
+        isolate(monkeypatch)
+        yield from _harness(fake, tmp_path, "fast")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""One S3 server, a proxy in front of it, and buckets by either engine."""
+"""Servers, proxies in front of them, and buckets by either engine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ import pytest
 from portable.retry import Surroundings
 from portable.storage import Bucket
 from portable.testing.faults import FaultProxy
-from portable.testing.servers import S3Server, ministack, running_with_bucket
+from portable.testing.servers import (
+    S3Server,
+    ServerUnavailable,
+    ministack,
+    running_with_bucket,
+    skip_or_fail,
+)
+from portable.testing.targets.gcs import isolate as isolate_gcp
 from portable.testing.targets.s3 import isolate
 from portable_aws import ADAPTER
 from portable_aws.settings import S3Settings
+
+from .clouds import Azure, Cloud, Gcp, running_azure, running_gcp
 
 BUCKET = "fast-tests"
 Open = Callable[..., Bucket]
@@ -27,8 +36,9 @@ def server() -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def _environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def of_aws(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of the server and no others."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     isolate(
@@ -43,7 +53,7 @@ def shared_proxy(server: S3Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def open_bucket(proxy: FaultProxy) -> Iterator[Open]:
+def open_bucket(proxy: FaultProxy, of_aws: None) -> Iterator[Open]:
     """Opens the bucket behind the proxy; retries wait for nothing."""
     assert ADAPTER.storage is not None
     connect = ADAPTER.storage.connect
@@ -62,3 +72,47 @@ def open_bucket(proxy: FaultProxy) -> Iterator[Open]:
             return bucket
 
         yield open_bucket
+
+
+@pytest.fixture(scope="session")
+def _gcp() -> Iterator[Gcp]:
+    with running_gcp() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def _azure() -> Iterator[Azure]:
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(running_azure())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+
+
+def _alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """With an environment that holds its credentials and no others."""
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    isolate_gcp(monkeypatch)
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    cloud.proxy.clear()
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def gcp(_gcp: Gcp, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gcp]:
+    yield from _alone(_gcp, monkeypatch)
+
+
+@pytest.fixture
+def azure(_azure: Azure, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+    yield from _alone(_azure, monkeypatch)
+
+
+@pytest.fixture(params=["gcp", "azure"])
+def cloud(request: pytest.FixtureRequest) -> Cloud:
+    """Each."""
+    found: Cloud = request.getfixturevalue(request.param)
+    return found

@@ -12,6 +12,7 @@ from portable.testing.servers import S3Server
 
 from .conftest import BUCKET
 
+pytestmark = pytest.mark.usefixtures("of_aws")
 SECONDS = 30  # for the whole process; a child that hangs would take for ever
 
 

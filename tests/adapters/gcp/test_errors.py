@@ -32,7 +32,8 @@ from portable.storage import Bucket
 from portable.storage.http import RangeOutside
 from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.faults import Answer, Fault, FaultProxy
-from portable_gcp.errors import BY_REASON, BY_STATUS, from_answer, translated
+from portable_gcp.codes import BY_REASON, BY_STATUS
+from portable_gcp.errors import from_answer, translated
 
 from .conftest import Open
 

@@ -12,6 +12,7 @@ from unittest import mock
 from portable.storage import Bucket
 from portable.storage.active import bucket_from
 from portable.testing.harness import Harness, Oracle
+from portable.testing.targets.s3 import fast_errors
 from portable_azure import ADAPTER
 from portable_azure.blocks import block_id, new_upload
 from portable_azure.settings import AzureSettings
@@ -133,7 +134,7 @@ def azure_harness(
         other_bucket=lambda: open_azure_bucket(make_container(), **settings),
         missing_bucket=lambda: open_azure_bucket(missing, **settings),
         denied_bucket=denied,
-        sdk_errors=(AzureError, HTTPError),
+        sdk_errors=(AzureError, HTTPError, *fast_errors(settings.get("engine", "auto"))),
         storage_class="Cool",
         holds=_holds,
         quirks=quirks or {},

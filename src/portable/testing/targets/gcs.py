@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree
 
 from portable.storage import Bucket
@@ -16,6 +16,7 @@ from portable.storage.active import bucket_from
 from portable.storage.around import DriverAround
 from portable.storage.driver import Capabilities, PendingUpload
 from portable.testing.harness import Harness, Oracle
+from portable.testing.targets.s3 import fast_errors
 from portable_gcp import ADAPTER
 from portable_gcp.multipart import is_hidden
 from portable_gcp.settings import EMULATOR, GcsSettings
@@ -159,6 +160,7 @@ def gcs_harness(
     oracle: type[GcsOracle] = GcsOracle,
     credentials_file: str | None = None,
     denied_file: str | None = None,
+    engine: Literal["sdk", "fast"] = "sdk",
     wrap: Callable[[Bucket], Bucket] = lambda bucket: bucket,
     quirks: Mapping[str, str] | None = None,
     examples: int = 5,
@@ -176,7 +178,7 @@ def gcs_harness(
     settings: dict[str, Any] = {
         "endpoint": endpoint,
         "credentials_file": credentials_file,
-        "engine": "sdk",
+        "engine": engine,
     }
 
     def opened(name: str, prefix: str = "", **more: Any) -> Bucket:
@@ -195,7 +197,7 @@ def gcs_harness(
         other_bucket=lambda: opened(make_bucket()),
         missing_bucket=lambda: opened(missing),
         denied_bucket=denied,
-        sdk_errors=(GoogleAPICallError,),
+        sdk_errors=(GoogleAPICallError, *fast_errors(engine)),
         storage_class="NEARLINE",
         quirks=quirks or {},
         examples=examples,
