@@ -30,10 +30,20 @@ CORE_FILES = [
     file for file in sorted(CORE.rglob("*.py")) if file.relative_to(CORE).parts[0] != "testing"
 ]
 ALL_FILES = [*sorted(CORE.rglob("*.py")), *sorted(ADAPTERS.rglob("*.py"))]
-SDKS = {"azure", "boto3", "botocore", "google", "moto", "obstore", "s3transfer", "urllib3"}
+SDKS = {
+    "azure",
+    "boto3",
+    "botocore",
+    "google",
+    "moto",
+    "obstore",
+    "psycopg",
+    "s3transfer",
+    "urllib3",
+}
 PROVIDERS = {"amazon", "aws", "azure", "boto", "boto3", "botocore", "gcp", "gcs", "google", "s3"}
 MAX_LINES = 500
-LIBRARIES = {"portable_obstore"}  # shared by adapters, and none itself
+LIBRARIES = {"portable_obstore", "portable_sql"}  # shared by adapters, and none themselves
 
 # What users can do to a bucket; `close` is for buckets that were opened.
 METHODS = {

@@ -205,9 +205,12 @@ def test_an_adapter_without_storage_is_unsupported() -> None:
 
 @pytest.mark.parametrize("name", discovery.names())
 def test_the_adapters_of_this_project_can_be_found_and_configured(name: str) -> None:
-    storage = discovery.adapter(name).storage
-    assert storage
-    assert "prefix" in fields_of(storage.settings)
-    for scheme in storage.schemes:
-        assert discovery.adapter_for_scheme(scheme.name)[0].name == name
-        assert {scheme.host, scheme.path} <= {None, *fields_of(storage.settings)}
+    adapter = discovery.adapter(name)
+    assert adapter.storage or adapter.queue
+    for kind, service in (("storage", adapter.storage), ("queue", adapter.queue)):
+        for scheme in service.schemes if service else ():
+            assert discovery.adapter_for_scheme(scheme.name, kind)[0].name == name
+            assert service
+            assert {scheme.host, scheme.path} <= {None, *fields_of(service.settings)}
+    if adapter.storage:
+        assert "prefix" in fields_of(adapter.storage.settings)

@@ -20,6 +20,7 @@ from portable.testing.servers._environments import cache_folder
 from portable.testing.servers._fake_gcs import GcsServer, fake_gcs_server, make_gcs_bucket
 from portable.testing.servers._ministack import ministack
 from portable.testing.servers._moto import moto_server
+from portable.testing.servers._postgres import PostgresServer, postgres
 from portable.testing.servers._seaweedfs import seaweedfs
 from portable.testing.servers._server import (
     S3Server,
@@ -34,6 +35,7 @@ from portable.testing.servers._server import (
 __all__ = [
     "AzuriteServer",
     "GcsServer",
+    "PostgresServer",
     "S3Server",
     "ServerUnavailable",
     "azurite",
@@ -46,6 +48,7 @@ __all__ = [
     "make_gcs_bucket",
     "ministack",
     "moto_server",
+    "postgres",
     "running_with_bucket",
     "seaweedfs",
     "servers_required",

@@ -37,12 +37,14 @@ class Plan(Generic[Server]):
         environment: All of its environment but for `PATH`, `HOME` and `TMPDIR`.
         make_ready: Called until it no longer raises; gives the server, usable.
         leftovers: Patterns of files outside its folder to remove when it has stopped.
+        user: Whom to run it as, by number; whoever asks unless given.
     """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     make_ready: Callable[[], Server]
     leftovers: Sequence[str] = ()
+    user: int | None = None
 
 
 @contextmanager
@@ -107,6 +109,7 @@ class _Child(Generic[Server]):
             },
             "folder": str(folder),
             "leftovers": list(self._plan.leftovers),
+            "user": self._plan.user,
             "grace_seconds": GRACE_SECONDS,
             "asker": os.getpid(),
         }

@@ -40,7 +40,11 @@ def supervise(order: dict[str, Any]) -> int:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             close_fds=True,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - there is one thread
+            user=order["user"],
+            group=order["user"],
+            extra_groups=None if order["user"] is None else [],
+            # After the change of user, which would undo it. There is one thread.
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509
         )
         try:
             while server.poll() is None and _is_wanted(order["asker"]):

@@ -1,0 +1,209 @@
+"""Connections to one file: one for each thread, none open while the process forks.
+
+SQLite keeps a process's file locks in the process's memory. A child that was forked with a
+connection open takes locks for held that only its parent holds, and the file can be damaged or
+its messages lost, even through connections that the child opens itself. So every connection of
+the process is closed before a fork, and opened again by whoever needs it next.
+
+Checkpoints are ours: SQLite up to 3.51.2 can damage a file when one process commits while another
+checkpoints (https://www.sqlite.org/wal.html#walresetbug). Here nobody can commit meanwhile, since
+whoever checkpoints holds the write lock, on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from types import TracebackType
+from weakref import WeakSet
+
+from portable.errors import ConfigError, QueueNotFound
+from portable_local.queue.errors import meaning_of
+from portable_local.queue.file import check, make
+
+BUSY_SECONDS = 5.0  # how long SQLite itself waits for the write lock
+# Some 4 pages of 4 KiB a change: about the 1,000 pages that SQLite would choose.
+CHECKPOINT_CHANGES = 250
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+
+_gate = threading.RLock()  # held while a session is made, and while the process forks
+_sessions: WeakSet[Session] = WeakSet()
+_held: list[Session] = []
+
+
+class Connections:
+    """What reaches one file.
+
+    Args:
+        durable: Is each commit to survive a power cut?
+        busy: Seconds to wait for another process's transaction.
+    """
+
+    def __init__(self, path: Path, *, durable: bool, busy: float) -> None:
+        self.path = path
+        self.durable = durable
+        self.busy = busy
+        self._local = threading.local()
+
+    @property
+    def session(self) -> Session:
+        """This thread's."""
+        try:
+            found: Session = self._local.session
+        except AttributeError:
+            with _gate:
+                found = self._local.session = Session(self)
+                _sessions.add(found)
+        return found
+
+    def make(self) -> None:
+        """Make the file, unless there is one."""
+        if not self.path.exists():
+            with _gate:
+                make(self.path)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with _gate:
+            for session in [one for one in _sessions if one.serves(self)]:
+                session.close()
+
+
+class Session:
+    """One thread's connection, as a context: what SQLite raises comes out as `PortableError`.
+
+    A transaction that is open when an error leaves the block is rolled back.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._of = connections
+        self._turn = threading.RLock()  # a fork waits for it
+        self._connection: sqlite3.Connection | None = None
+        self._changes = 0
+        self._bytes = 0
+
+    def serves(self, connections: Connections) -> bool:
+        return self._of is connections
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._turn.acquire()
+        try:
+            return self._connection or self._open()
+        except BaseException:
+            self._turn.release()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if error is not None:
+                self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise meaning_of(error) from error
+        finally:
+            self._turn.release()
+
+    def changed(self, size: int = 0) -> None:
+        """Count a commit of *size* bytes of bodies, and checkpoint when it is time to."""
+        self._changes += 1
+        self._bytes += size
+        if self._changes >= CHECKPOINT_CHANGES or self._bytes >= CHECKPOINT_BYTES:
+            self._checkpoint()
+
+    def hold(self) -> None:
+        """Begin to hold the connection; until `close` and `let_go` nobody else has it."""
+        self._turn.acquire()
+
+    def let_go(self) -> None:
+        self._turn.release()
+
+    def close(self) -> None:
+        """Close the connection; the next block opens another."""
+        with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            connection = self._connect()
+        except sqlite3.Error as error:
+            if not self._of.path.exists():
+                raise QueueNotFound(f"there is no file {self._of.path}") from error
+            raise meaning_of(error) from error
+        try:
+            check(connection)
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":
+                raise ConfigError(f"the file isn't in WAL mode any more but in {mode!r}")
+            level = "FULL" if self._of.durable else "NORMAL"
+            connection.execute(f"PRAGMA synchronous = {level}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+        except sqlite3.Error as error:
+            connection.close()
+            raise meaning_of(error) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self._of.path.as_uri()}?mode=rw",  # never makes a file
+            uri=True,
+            timeout=self._of.busy,
+            isolation_level=None,
+            check_same_thread=False,  # for `close`
+        )
+
+    def _roll_back(self) -> None:
+        connection = self._connection
+        if connection is not None and connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
+                connection.execute("ROLLBACK")
+
+    def _checkpoint(self) -> None:
+        """Move what was committed from the log to the database, while nobody can commit.
+
+        What was to be committed is, so that a disk that fails here fails nobody's call.
+        """
+        self._changes = self._bytes = 0
+        with self._turn, contextlib.suppress(sqlite3.OperationalError):
+            connection = self._connection or self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                with contextlib.closing(self._connect()) as other:
+                    other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                connection.execute("ROLLBACK")
+
+
+def _before_fork() -> None:
+    _gate.acquire()
+    _held[:] = _sessions
+    for session in _held:
+        session.hold()
+        session.close()
+
+
+def _after_fork() -> None:
+    for session in _held:
+        session.let_go()
+    _held.clear()
+    _gate.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

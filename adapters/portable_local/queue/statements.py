@@ -1,0 +1,47 @@
+"""What is said to SQLite, in its words."""
+
+from __future__ import annotations
+
+from portable_local.queue.file import BLOCKED
+
+SEND = """
+    INSERT INTO message(queue, visible_at, sent_at, "group", attributes, body)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+SEND_IN_GROUP = f"""
+    INSERT INTO message(queue, visible_at, sent_at, "group", attributes, body)
+    VALUES (?1, ?2 + {BLOCKED} * EXISTS(
+        SELECT 1 FROM message WHERE queue = ?1 AND "group" = ?4), ?3, ?4, ?5, ?6)"""
+SENT_BEFORE = "SELECT message FROM sent WHERE queue = ? AND dedup_id = ? AND until > ?"
+REMEMBER = "REPLACE INTO sent(queue, dedup_id, message, until) VALUES (?, ?, ?, ?)"
+FORGET = "DELETE FROM sent WHERE until <= ?"
+DUE = "SELECT id FROM message WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, id LIMIT ?"
+COLUMNS = 'id, body, attributes, attempts, sent_at, "group"'
+LEASE = f"""
+    UPDATE message SET attempts = attempts + 1, lease = ?, visible_at = ?
+    WHERE id IN ({DUE}) RETURNING {COLUMNS}"""
+PEEK = f"SELECT {COLUMNS} FROM message WHERE id IN ({DUE}) ORDER BY visible_at, id"
+NEXT = """
+    SELECT (SELECT visible_at FROM message WHERE queue = name ORDER BY visible_at LIMIT 1)
+    FROM queue WHERE name = ?"""
+HELD = "id IN ({}) AND lease = ? AND queue = ? AND visible_at > ?"
+ACK = f'DELETE FROM message WHERE {HELD} RETURNING id, "group"'
+EXTEND = f"UPDATE message SET visible_at = ?, lease = iif(?, lease, NULL) WHERE {HELD} RETURNING id"
+PROMOTE = f"""
+    UPDATE message SET visible_at = visible_at - {BLOCKED}
+    WHERE id = (SELECT min(id) FROM message WHERE queue = ? AND "group" = ?)
+    AND visible_at >= {BLOCKED}"""
+PROMOTE_ALL = f"""
+    UPDATE message SET visible_at = visible_at - {BLOCKED}
+    WHERE queue = ?1 AND visible_at >= {BLOCKED} AND id IN (
+        SELECT min(id) FROM message WHERE queue = ?1 AND "group" IS NOT NULL GROUP BY "group")"""
+STATS = f"""
+    SELECT
+        (SELECT count(*) FROM message WHERE queue = name AND visible_at <= ?2),
+        (SELECT count(*) FROM message WHERE queue = name AND visible_at > ?2),
+        (SELECT count(lease) FROM message
+            WHERE queue = name AND visible_at > ?2 AND visible_at < {BLOCKED}),
+        (SELECT sent_at FROM message WHERE id = (
+            SELECT min(id) FROM message WHERE queue = name AND visible_at <= ?2))
+    FROM queue WHERE name = ?1"""
+PURGE = """
+    DELETE FROM message WHERE id IN (SELECT id FROM message WHERE queue = ? AND id <= ? LIMIT ?)"""

@@ -1,0 +1,60 @@
+"""A lease of a message: how its receipt is written, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from portable.errors import LeaseLost, PortableError
+
+_GROUPED = "g"
+
+
+class Lease(NamedTuple):
+    """Who holds a message.
+
+    Attributes:
+        message: The message's id.
+        secret: Drawn anew at every delivery, and the same for all that one receive handed out.
+        grouped: Is the message one of a group, in which another waits for it to go?
+    """
+
+    message: int
+    secret: int
+    grouped: bool
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.message}.{self.secret:x}{'.' + _GROUPED if self.grouped else ''}"
+
+
+def draw_secret() -> int:
+    """63 bits that nobody guesses, and that databases hold as a number."""
+    return int.from_bytes(os.urandom(8)) >> 1
+
+
+def leases_of(receipts: Sequence[str]) -> list[Lease | None]:
+    """What *receipts* stand for; `None` for what no driver of ours has written."""
+    return [_parsed(receipt) for receipt in receipts]
+
+
+def settled(leases: Sequence[Lease | None], found: Collection[int]) -> list[PortableError | None]:
+    """An answer for each lease: `None` where its message is among those *found*."""
+    if len(found) == len(leases):
+        return [None] * len(leases)
+    return [
+        None
+        if lease is not None and lease.message in found
+        else LeaseLost("the lease has ended, so the message may be with somebody else")
+        for lease in leases
+    ]
+
+
+def _parsed(receipt: str) -> Lease | None:
+    message, _, rest = receipt.partition(".")
+    secret, _, group = rest.partition(".")
+    try:
+        return Lease(int(message), int(secret, 16), group == _GROUPED)
+    except ValueError:
+        return None

@@ -1,0 +1,54 @@
+"""Messages as rows of a table, and what such a queue can do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from portable.queue.driver import Leased, QueueCapabilities
+from portable_sql.leases import Lease
+
+DEDUP_SECONDS = 300.0  # as on SQS
+
+# The limits are ours: no body so large that it slows the others down (the rest goes to the
+# payloads), no transaction so long that others wait for it, and times that stay times.
+CAPABILITIES = QueueCapabilities(
+    message_max=1024 * 1024,
+    attributes_max=100,
+    send_max=1000,
+    send_bytes_max=16 * 1024 * 1024,
+    receive_max=1000,
+    settle_max=1000,
+    delay_max=3650 * 86_400.0,
+    lease_max=3650 * 86_400.0,
+    wait_max=20.0,
+    groups=True,
+    dedup_window=DEDUP_SECONDS,
+    peeks=True,
+)
+
+# Id, body, attributes, attempts, when it was sent, group.
+Row = tuple[int, bytes, str, int, float, str | None]
+
+
+def attributes_text(attributes: Mapping[str, str]) -> str:
+    """How attributes are stored."""
+    return json.dumps(dict(attributes)) if attributes else "{}"
+
+
+def leased(row: Row, secret: int | None) -> Leased:
+    """The message that *row* is; one without a *secret* was only looked at."""
+    number, body, attributes, attempts, sent_at, group = row
+    if secret is None:
+        attempts, receipt = attempts + 1, ""
+    else:
+        receipt = Lease(number, secret, group is not None).receipt
+    return Leased(
+        id=str(number),
+        body=body,
+        attributes=json.loads(attributes) if attributes != "{}" else {},
+        receipt=receipt,
+        attempts=attempts,
+        sent_at=sent_at,
+        group=group,
+    )
