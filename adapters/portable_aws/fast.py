@@ -68,8 +68,12 @@ class Login(NamedTuple):
 
 def connect(settings: S3Settings) -> FastDriver:
     """Make a driver with both engines; boto3 is imported when it is needed."""
+    dialect = S3Dialect(settings)
     return FastDriver(
-        S3Dialect(settings), partial(_sdk, settings), demanded=settings.engine == "fast"
+        dialect,
+        partial(_sdk, settings),
+        puts=dialect if dialect.put_max else None,
+        demanded=settings.engine == "fast",
     )
 
 
@@ -80,9 +84,11 @@ def _sdk(settings: S3Settings) -> StorageDriver:
 
 
 class S3Dialect:
-    """`Dialect` of one S3 bucket."""
+    """`Dialect` of one S3 bucket, and its `Puts`."""
 
     pins = True
+    vouches = True
+    mocked_by = "moto"
 
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
