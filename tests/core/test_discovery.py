@@ -211,6 +211,6 @@ def test_the_adapters_of_this_project_can_be_found_and_configured(name: str) -> 
         for scheme in service.schemes if service else ():
             assert discovery.adapter_for_scheme(scheme.name, kind)[0].name == name
             assert service
-            assert {scheme.host, scheme.path} <= {None, *fields_of(service.settings)}
+            assert {scheme.host, scheme.path} <= {None, "", *fields_of(service.settings)}
     if adapter.storage:
         assert "prefix" in fields_of(adapter.storage.settings)
