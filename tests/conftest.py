@@ -45,10 +45,8 @@ def _one_copy_of_the_service_models() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _fewer_objects_to_look_through() -> Iterator[None]:
-    """What is there before the first case stays; a case that collects garbage leaves it alone."""
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_objects_to_look_through() -> None:
+    """What is there before a module stays; a case that collects garbage leaves it alone."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
