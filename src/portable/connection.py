@@ -9,16 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from portable.adapter import ServiceSettings
 from portable.errors import PortableError, Unsupported
 from portable.retry import Budget, Deadline, Retry, Surroundings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 T = TypeVar("T")
 
@@ -54,6 +50,28 @@ class Live:
     def close(self) -> None:
         """Drop the driver's connections."""
         self.driver.close()
+
+
+class Located:
+    """`Connection.located`'s block. Every call has one: a generator's would cost it 1 µs more."""
+
+    __slots__ = ("_connection", "_key", "_operation")
+
+    def __init__(self, connection: Connection[Any], operation: str, key: str) -> None:
+        self._connection = connection
+        self._operation = operation
+        self._key = key
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PortableError):
+            error.located(
+                provider=self._connection.provider,
+                operation=self._operation,
+                resource=self._connection.resource(self._key),
+            )
 
 
 L = TypeVar("L", bound=Live)
@@ -126,14 +144,9 @@ class Connection(Generic[L]):
         """The URL of *key*, if there is one, for errors."""
         return f"{self.settings.url}/{key}" if key else self.settings.url
 
-    @contextmanager
-    def located(self, operation: str, key: str = "") -> Iterator[None]:
-        """Say in every error what was done to what."""
-        try:
-            yield
-        except PortableError as error:
-            error.located(provider=self.provider, operation=operation, resource=self.resource(key))
-            raise
+    def located(self, operation: str, key: str = "") -> Located:
+        """Say in every error, in the block that this begins, what was done to what."""
+        return Located(self, operation, key)
 
     def call(
         self,

@@ -10,7 +10,7 @@ from portable.errors import InvalidArgument, InvalidType, Unsupported
 from portable.storage import content_types
 from portable.storage.keys import check_key
 from portable.storage.metadata import check_metadata
-from portable.storage.uploads import WriteRequest
+from portable.storage.writes import WriteRequest
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection

@@ -6,7 +6,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
@@ -27,6 +27,7 @@ class Source:
 
     Attributes:
         read: Returns the next so many bytes, fewer only at the end.
+        whole: All of it, where it is in memory.
         size: Bytes in all; `None` where that can't be known before the end.
         digest: Returns the CRC-32 of it all before any of it is read, or `None` where it can be
             read only once.
@@ -38,27 +39,33 @@ class Source:
     size: int | None
     digest: Callable[[], int | None]
     check: Callable[[], None] = lambda: None
+    whole: Piece | None = None
 
 
-@contextmanager
-def opened(data: object) -> Iterator[Source]:
+def opened(data: object) -> AbstractContextManager[Source]:
     """Open what a `put` is given. A file is read from where it stands.
 
     Raises:
         InvalidType: *data* is none of bytes, a `Path`, a binary file or an iterable of bytes.
     """
     if isinstance(data, (bytes, bytearray, memoryview)):
-        whole = _as_bytes(data)
-        yield Source(_slices(whole), len(whole), lambda: zlib.crc32(whole))
-    elif isinstance(data, Path):
-        with _open_file(data) as file:
-            yield replace(_of_file(file), check=_unchanged(file, data))
-    elif hasattr(data, "read"):
-        yield _of_file(cast("BinaryIO", data))
-    elif isinstance(data, Iterable) and not isinstance(data, str):
-        yield Source(_gather(iter(data)), None, lambda: None)
-    else:
-        raise _refused(data)
+        whole = data if isinstance(data, bytes) else _as_bytes(data)
+        return nullcontext(
+            Source(_slices(whole), len(whole), lambda: zlib.crc32(whole), whole=whole)
+        )
+    if isinstance(data, Path):
+        return _opened_file(data)
+    if hasattr(data, "read"):
+        return nullcontext(_of_file(cast("BinaryIO", data)))
+    if isinstance(data, Iterable) and not isinstance(data, str):
+        return nullcontext(Source(_gather(iter(data)), None, lambda: None))
+    raise _refused(data)
+
+
+@contextmanager
+def _opened_file(path: Path) -> Iterator[Source]:
+    with _open_file(path) as file:
+        yield replace(_of_file(file), check=_unchanged(file, path))
 
 
 def _of_file(file: BinaryIO) -> Source:
@@ -81,12 +88,12 @@ def _as_bytes(data: BytesLike) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
-def _slices(whole: memoryview) -> Reader:
-    position = 0
+def _slices(whole: Piece) -> Reader:
+    view, position = memoryview(whole), 0
 
     def read(size: int) -> Piece:
         nonlocal position
-        piece = whole[position : position + size]
+        piece = view[position : position + size]
         position += len(piece)
         return piece
 

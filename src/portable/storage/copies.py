@@ -17,7 +17,8 @@ from portable.storage.bodies import opened
 from portable.storage.content_types import DEFAULT
 from portable.storage.metadata import check_metadata, unstamped
 from portable.storage.reads import check_revision, expected_crc32, iterate
-from portable.storage.uploads import Progress, WriteRequest, store
+from portable.storage.uploads import Progress, store
+from portable.storage.writes import WriteRequest
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection

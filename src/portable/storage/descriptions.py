@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from portable.storage.checksums import as_checksum
 from portable.storage.metadata import unstamped
-from portable.storage.reads import expected_crc32
 from portable.storage.types import ObjectInfo
 
 if TYPE_CHECKING:
@@ -19,8 +18,10 @@ def describe(connection: Connection, stored: StoredObject) -> ObjectInfo:
     user: dict[str, str] | None = None
     crc32 = stored.crc32
     if stored.metadata is not None:
-        user, _ = unstamped(stored.metadata, ascii_only=connection.capabilities.metadata_ascii)
-        crc32 = expected_crc32(stored)
+        ascii_only = connection.capabilities.metadata_ascii
+        user, stamp = unstamped(stored.metadata, ascii_only=ascii_only)
+        if crc32 is None and stamp is not None:
+            crc32 = stamp.crc32
     return ObjectInfo(
         key=stored.key.removeprefix(connection.prefix),
         size=stored.size,

@@ -10,7 +10,8 @@ from portable.storage.descriptions import describe
 from portable.storage.keys import check_readable
 from portable.storage.reads import check_revision
 from portable.storage.streams import ObjectReader, ObjectWriter
-from portable.storage.uploads import Upload, WriteRequest
+from portable.storage.uploads import Upload
+from portable.storage.writes import WriteRequest
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection

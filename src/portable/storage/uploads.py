@@ -1,31 +1,25 @@
 """Writing: one request for what fits into it, a multipart upload for the rest.
 
 Nothing is visible before the last request, which carries the conditions. Every part is held in
-memory until the server has it, so it can be sent again from its own first byte. A write whose
-answer was lost is recognised by its write id.
+memory until the server has it, so it can be sent again from its own first byte.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from portable import interrupt
 from portable.errors import (
-    AlreadyExists,
     IntegrityError,
     InvalidArgument,
-    NotFound,
-    OutcomeUnknown,
     PortableError,
-    PreconditionFailed,
 )
 from portable.storage.bodies import Piece, Source
 from portable.storage.checksums import combine
-from portable.storage.driver import Part, StoredObject, UploadedPart, WriteOptions
-from portable.storage.metadata import STAMP, Stamp, new_write_id, read_stamp, stamped
+from portable.storage.driver import Part, StoredObject, UploadedPart
+from portable.storage.writes import Write, WriteRequest, completed
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,34 +32,6 @@ PARTS_A_SIZE = 1000
 Progress = Callable[[int, int | None], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteRequest:
-    """A write as the user asked for it, checked."""
-
-    content_type: str
-    metadata: dict[str, str]
-    if_absent: bool = False
-    if_match: str | None = None
-    storage_class: str | None = None
-
-    @property
-    def conditional(self) -> bool:
-        """Carrying it out twice isn't the same as once."""
-        return self.if_absent or self.if_match is not None
-
-    def options(self, connection: Connection, stamp: Stamp) -> WriteOptions:
-        """What the driver is told."""
-        return WriteOptions(
-            content_type=self.content_type,
-            metadata=stamped(
-                self.metadata, stamp, ascii_only=connection.capabilities.metadata_ascii
-            ),
-            if_absent=self.if_absent,
-            if_match=self.if_match,
-            storage_class=self.storage_class,
-        )
-
-
 def store(
     connection: Connection,
     key: str,
@@ -74,6 +40,11 @@ def store(
     progress: Progress | None = None,
 ) -> StoredObject:
     """Store all that *source* gives at the full key *key*."""
+    whole = source.whole
+    if whole is not None and len(whole) < part_bytes(connection, len(whole)):
+        if progress is not None:
+            progress(len(whole), len(whole))  # what it raises must come before the object does
+        return Write(connection, key, request).put(whole)
     upload = Upload(connection, key, request, size=source.size, progress=progress)
     try:
         if upload.wants_digest:
@@ -102,11 +73,10 @@ class Upload:
     ) -> None:
         self._connection = connection
         self._key = key
-        self._request = request
         self._size = size
         self._progress = progress
         self.crc32: int | None = None
-        self._write_id = new_write_id()
+        self._write = Write(connection, key, request)
         self._id: str | None = None
         self._first_part = part_bytes(connection, size)
         self._offset = 0
@@ -184,23 +154,15 @@ class Upload:
             self._id = None
 
     def _put(self, body: Piece) -> StoredObject:
-        crc32 = zlib.crc32(body)
-        write = self._request.options(self._connection, Stamp(self._write_id, crc32))
-        driver = self._connection.driver
         self._report(len(body))  # what a callback raises must come before the object does
-        stored = self._connection.call(
-            lambda: driver.put(self._key, body, crc32, write),
-            settle=self._settle if self._request.conditional else None,
-            deadline=self._connection.live.retry.start(size=len(body)),
-        )
-        return _completed(stored, write, crc32)
+        return self._write.put(body)
 
     def _send_held(self) -> None:
         body, self._held = self._held, None
         if body is None:
             return
         if self._id is None:
-            write = self._request.options(self._connection, Stamp(self._write_id, self.crc32))
+            write = self._write.options(self.crc32)
             self._id = self._connection.call(
                 lambda: self._connection.driver.begin(self._key, write)
             )
@@ -248,44 +210,14 @@ class Upload:
             )
         able = self._connection.capabilities
         digest = crc32 if able.checksum == "metadata" and able.late_metadata else self.crc32
-        write = self._request.options(self._connection, Stamp(self._write_id, digest))
+        write = self._write.options(digest)
         driver, upload = self._connection.driver, str(self._id)
         stored = self._connection.call(
-            lambda: driver.commit(self._key, upload, parts, crc32, write), settle=self._settle
+            lambda: driver.commit(self._key, upload, parts, crc32, write), settle=self._write.settle
         )
         self._id = None
         kept = digest is not None or able.checksum == "native"
-        return _completed(stored, write, crc32 if kept else None)
-
-    def _settle(self, final: PortableError) -> StoredObject:
-        """Tell what a write that may have been carried out has done."""
-        try:
-            found = self._connection.call(lambda: self._connection.driver.stat(self._key))
-        except NotFound:
-            found = None
-        except PortableError as error:
-            raise self._unknown("and the object can't be read back") from error
-        stamp = read_stamp(found.metadata or {}) if found else None
-        if found is not None and stamp is not None and stamp.write_id == self._write_id:
-            return found
-        if isinstance(final, AlreadyExists):
-            raise final
-        if self._request.if_absent and found is not None:
-            # True whatever became of ours, and whatever the last answer was.
-            raise AlreadyExists("there is another's object") from final
-        if isinstance(final, PreconditionFailed):
-            raise self._unknown("and the object is neither ours nor the revision we replaced")
-        if isinstance(final, NotFound) or self._request.conditional:
-            raise self._unknown("and the object there now isn't ours") from final
-        raise final
-
-    def _unknown(self, why: str) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            f"the answer to the write was lost {why}, so it may or may not have been carried out "
-            f"before another write. Read the object and decide; our write would carry the "
-            f"metadata entry {STAMP!r} with id {self._write_id}",
-            ambiguous=True,
-        )
+        return completed(stored, write, crc32 if kept else None)
 
     def _note_leftover(self, error: PortableError) -> None:
         from logging import getLogger
@@ -300,11 +232,6 @@ class Upload:
         self._sent += size
         if self._progress is not None:
             self._progress(self._sent, self._size)
-
-
-def _completed(stored: StoredObject, write: WriteOptions, crc32: int | None) -> StoredObject:
-    """An answer to a write tells little; the rest is known here."""
-    return replace(stored, content_type=write.content_type, metadata=write.metadata, crc32=crc32)
 
 
 def part_bytes(connection: Connection, size: int | None) -> int:

@@ -21,8 +21,8 @@ from portable.errors import (
     Unavailable,
 )
 from portable.interrupt import Interrupted
-from portable.storage.metadata import Stamp
-from portable.storage.uploads import Upload, WriteRequest
+from portable.storage.uploads import Upload
+from portable.storage.writes import WriteRequest
 from portable.transfers.crew import Cancelled
 from portable.transfers.facts import cache_folder
 
@@ -96,10 +96,10 @@ class _Resumed(Upload):
         if self.journal.stale is not None:
             connection.call(lambda: connection.driver.abort(key, str(self.journal.stale)))
         if not self.resumed:
-            write = request.options(connection, Stamp(self._write_id, self.crc32))
+            write = self._write.options(self.crc32)
             upload = connection.call(lambda: connection.driver.begin(key, write))
-            self.journal.begin(upload, self._write_id)
-        self._id, self._write_id = self.journal.upload, self.journal.write_id
+            self.journal.begin(upload, self._write.id)
+        self._id, self._write.id = self.journal.upload, self.journal.write_id
 
     def _send_part(self, upload: str, number: int, offset: int, body: Piece) -> UploadedPart:
         known = self.journal.parts.get(number)
