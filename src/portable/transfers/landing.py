@@ -37,6 +37,9 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_DESCRIPTORS = "/proc/self/fd"
+# Of O_TMPFILE: the file system, or the kernel, has no such thing.
+_NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 _WINDOWS = re.compile(
@@ -45,7 +48,10 @@ _WINDOWS = re.compile(
 )
 
 
-def check_name(name: str, *, windows: bool = os.name == "nt") -> tuple[list[str], str]:
+_Where = tuple[list[str], str]
+
+
+def check_name(name: str, *, windows: bool = os.name == "nt") -> _Where:
     """Return the folders and the file that *name* means.
 
     Raises:
@@ -87,6 +93,7 @@ class Landing:
         """
         self._root = root
         self._durable = durable
+        self._can_be_unnamed = hasattr(os, "O_TMPFILE") and os.path.isdir(_DESCRIPTORS)  # noqa: PTH112
 
     @contextmanager
     def arriving(self, name: str, seen: str | None) -> Iterator[Arrival]:
@@ -98,16 +105,25 @@ class Landing:
         Raises:
             InvalidKey, AlreadyExists, InvalidArgument: *name* can't be a file here.
         """
-        check_name(name)
-        temporary = secrets.token_hex(12)
-        with translated(name), self._opened(temporary, os.O_EXCL) as file:
-            try:
-                arrival = Arrival(file)
-                yield arrival
-                self._publish(arrival, temporary, name, seen)
-            except BaseException:
-                self._unlink(temporary)
-                raise
+        where = check_name(name)
+        with translated(name):
+            if seen is None and (file := self._unnamed()) is not None:
+                try:
+                    arrival = Arrival(file)
+                    yield arrival
+                    self._publish(arrival, None, where, seen)
+                finally:
+                    os.close(file)
+                return
+            temporary = secrets.token_hex(12)
+            with self._opened(temporary, os.O_EXCL) as file:
+                try:
+                    arrival = Arrival(file)
+                    yield arrival
+                    self._publish(arrival, temporary, where, seen)
+                except BaseException:
+                    self._unlink(temporary)
+                    raise
 
     @contextmanager
     def keeping(self, name: str, seen: str | None, mark: str) -> Iterator[Arrival]:
@@ -119,7 +135,7 @@ class Landing:
         Raises:
             PortableError: another process is at it.
         """
-        check_name(name)
+        where = check_name(name)
         with (
             translated(name),
             self._opened(KEPT + mark) as file,
@@ -127,7 +143,7 @@ class Landing:
         ):
             arrival = Arrival(file, notes)
             yield arrival
-            self._publish(arrival, KEPT + mark, name, seen)
+            self._publish(arrival, KEPT + mark, where, seen)
             self._unlink(f"{KEPT}{mark}.notes")
 
     @contextmanager
@@ -176,6 +192,22 @@ class Landing:
             with self._folder([]) as root:
                 os.rmdir(PARTIAL, dir_fd=root)
 
+    def _unnamed(self) -> int | None:
+        """Open a file that has no name yet, and so leaves nothing behind; `None` if there is no such.
+
+        It costs half of what a name for the meantime does.
+        """
+        if not self._can_be_unnamed:
+            return None
+        with self._folder([], make=True) as root:
+            try:
+                return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666, dir_fd=root)
+            except OSError as error:
+                if error.errno not in _NO_UNNAMED:
+                    raise
+                self._can_be_unnamed = False
+                return None
+
     @contextmanager
     def _opened(self, temporary: str, flags: int = 0) -> Iterator[int]:
         while True:
@@ -195,29 +227,48 @@ class Landing:
             finally:
                 os.close(file)
 
-    def _publish(self, arrival: Arrival, temporary: str, name: str, seen: str | None) -> None:
-        folders, last = check_name(name)
-        file = arrival.file
-        with self._folder(folders, make=True) as folder, self._folder([PARTIAL]) as partial:
-            there = _status(last, folder)
-            if there is not None and not stat.S_ISREG(there.st_mode):
-                raise _in_the_way(there)
+    def _publish(
+        self, arrival: Arrival, temporary: str | None, where: _Where, seen: str | None
+    ) -> None:
+        folders, last = where
+        with self._folder(folders, make=True) as folder:
             if self._durable:
-                os.fsync(file)
-            if seen is None:
-                try:
-                    _place_new(temporary, partial, last, folder)
-                except FileExistsError:
-                    if not _is_same(file, last, folder):
-                        raise _in_the_way(_status(last, folder)) from None
-                    os.unlink(temporary, dir_fd=partial)
+                os.fsync(arrival.file)
+            if temporary is None:
+                self._name(arrival.file, last, folder)
             else:
-                if there is not None:
-                    os.fchmod(file, stat.S_IMODE(there.st_mode) & 0o777)
-                os.rename(temporary, last, src_dir_fd=partial, dst_dir_fd=folder)
+                with self._folder([PARTIAL]) as partial:
+                    self._move(arrival.file, (temporary, partial), (last, folder), seen)
             if self._durable:
                 os.fsync(folder)
-        arrival.token = file_token(os.fstat(file))
+        arrival.token = file_token(os.fstat(arrival.file))
+
+    def _name(self, file: int, name: str, folder: int) -> None:
+        try:
+            os.link(f"{_DESCRIPTORS}/{file}", name, dst_dir_fd=folder, follow_symlinks=True)
+        except FileExistsError:
+            there = _status(name, folder)
+            if not _is_file(there) or not _is_same(file, name, folder):
+                raise _in_the_way(there) from None
+
+    def _move(
+        self, file: int, source: tuple[str, int], target: tuple[str, int], seen: str | None
+    ) -> None:
+        (temporary, partial), (name, folder) = source, target
+        there = _status(name, folder)
+        if there is not None and not _is_file(there):
+            raise _in_the_way(there)
+        if seen is None:
+            try:
+                _place_new(temporary, partial, name, folder)
+            except FileExistsError:
+                if not _is_same(file, name, folder):
+                    raise _in_the_way(_status(name, folder)) from None
+                os.unlink(temporary, dir_fd=partial)
+        else:
+            if there is not None:
+                os.fchmod(file, stat.S_IMODE(there.st_mode) & 0o777)
+            os.rename(temporary, name, src_dir_fd=partial, dst_dir_fd=folder)
 
     def _unlink(self, temporary: str) -> None:
         with contextlib.suppress(OSError, PortableError), self._folder([PARTIAL]) as folder:
@@ -301,6 +352,10 @@ def _status(name: str, folder: int) -> os.stat_result | None:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
+
+
+def _is_file(there: os.stat_result | None) -> bool:
+    return there is not None and stat.S_ISREG(there.st_mode)
 
 
 def _in_the_way(there: os.stat_result | None) -> PortableError:

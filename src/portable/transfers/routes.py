@@ -11,9 +11,10 @@ from portable.errors import NotFound
 from portable.storage import copies
 from portable.storage.arguments import write_request
 from portable.storage.reads import expected_crc32, fetch_whole, reread
-from portable.storage.uploads import PART_BYTES, WriteRequest, part_bytes, store
+from portable.storage.uploads import PART_BYTES, part_bytes, store
+from portable.storage.writes import WriteRequest
 from portable.transfers.bytes_of import crc32_of, reading, write_at
-from portable.transfers.landing import Landing, check_name, translated
+from portable.transfers.landing import Landing, translated
 from portable.transfers.multipart import Dropped, store_resumably
 from portable.transfers.partial import Download, mark_of
 from portable.transfers.places import Folder, Place, Shelf
@@ -171,7 +172,6 @@ class Downloading:
             return Equal(revision, _settled(os.fstat(file), there.token, begin))
 
     def send(self, item: Item, there: Item | None, moved: Moved) -> Equal:
-        check_name(item.name)
         name = self.source.folder + item.name
         seen = None if there is None else there.token
         with self.source.connection.located("download", name):
@@ -188,7 +188,8 @@ class Downloading:
                 moved(len(data))
 
             def once() -> StoredObject:
-                os.ftruncate(arrival.file, 0)
+                if os.fstat(arrival.file).st_size:
+                    os.ftruncate(arrival.file, 0)  # what was read before wasn't what was written
                 return fetch_whole(connection, full, lambda _: None, write)
 
             stored = reread(once)
