@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from portable.storage.types import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from portable.storage.connection import Connection
     from portable.storage.driver import Page, StoredObject
     from portable.storage.types import ObjectInfo
@@ -25,20 +24,43 @@ def pages(
     start_after: str = "",
     limit: int | None = None,
 ) -> Iterator[Page]:
-    """The pages of a listing below the full prefix *prefix*."""
-    driver, token, left = connection.driver, None, limit
-    while left is None or left > 0:
-        size = PAGE_KEYS if left is None else min(left, PAGE_KEYS)
-        page = connection.call(
-            lambda token=token, size=size: driver.list(  # type: ignore[misc]
+    """The pages of a listing below the full prefix *prefix*.
+
+    Whoever has used up the first will want more: from the third on, each page is asked for while
+    the one before it is used.
+    """
+
+    def fetch(token: str | None, size: int) -> Page:
+        return connection.call(
+            lambda: connection.driver.list(
                 prefix, delimiter=delimiter, start_after=start_after, token=token, limit=size
             )
         )
-        yield page
-        if (token := page.token) is None:
-            return
+
+    token, left, ahead, number = None, limit, None, 0
+    while left is None or left > 0:
+        size = PAGE_KEYS if left is None else min(left, PAGE_KEYS)
+        page = fetch(token, size) if ahead is None else ahead()
+        token, ahead, number = page.token, None, number + 1
         if left is not None:
             left -= len(page.objects) + len(page.prefixes)
+        elif number > 1 and token is not None:
+            ahead = _begun(connection, partial(fetch, token, size))
+        yield page
+        if token is None:
+            return
+
+
+def _begun(connection: Connection, fetch: Callable[[], Page]) -> Callable[[], Page]:
+    """Begin *fetch* in another thread, and give what waits for its page."""
+    live = connection.live
+    future = live.pool.submit(fetch)
+
+    def wait() -> Page:
+        # In a forked child, or when the bucket was closed meanwhile, there is no such thread.
+        return future.result() if connection.live is live else fetch()
+
+    return wait
 
 
 def objects(
