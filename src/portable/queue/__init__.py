@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from portable.queue.active import ActiveQueue
 from portable.queue.driver import QueueCapabilities
+from portable.queue.events import QueueEvent
 from portable.queue.message import Message
 from portable.queue.queue import Queue
-from portable.queue.types import ConsumeReport, QueueEvent, QueueStats
+from portable.queue.types import ConsumeReport, QueueStats
 from portable.queue.verdicts import DeadLetter, Retry
 
 _queue = ActiveQueue()
 
+consume = _queue.consume
 create = _queue.create
 delete = _queue.delete
 exists = _queue.exists
@@ -35,6 +37,7 @@ __all__ = [
     "QueueEvent",
     "QueueStats",
     "Retry",
+    "consume",
     "create",
     "delete",
     "exists",

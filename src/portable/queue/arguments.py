@@ -44,6 +44,13 @@ def lease_of(connection: Connection, lease: Seconds | None) -> float:
     return max(length, able.lease_min)
 
 
+def renewed_lease(connection: Connection, lease: Seconds | None) -> float:
+    """How long each lease is that is going to be renewed."""
+    able = connection.capabilities
+    length = connection.settings.lease if lease is None else seconds(lease, "lease")
+    return lease_of(connection, min(length, able.lease_max))
+
+
 def hand_back_delay(connection: Connection, delay: Seconds) -> float:
     """After how many seconds a message that is handed back may be received again."""
     length = seconds(delay, "delay")

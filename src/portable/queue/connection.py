@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from portable import connection
 from portable.adapter import DEAD_SUFFIX, QueueSettings
 from portable.errors import ConfigError, PortableError, QueueNotFound
-from portable.retry import Retry, Surroundings
+from portable.retry import Deadline, Retry, Surroundings
 
 if TYPE_CHECKING:
     from portable.queue.driver import QueueCapabilities, QueueDriver
@@ -82,22 +82,24 @@ class Connection(connection.Connection[Live]):
     def _open(self, retry: Retry) -> Live:
         return Live(self.connect(), retry)
 
-    def request(self, send: Callable[[QueueDriver], T]) -> T:
+    def request(self, send: Callable[[QueueDriver], T], *, deadline: Deadline | None = None) -> T:
         """One request with retries; a missing queue is made, where the settings say so."""
         live = self.live
         call = partial(send, live.driver)
         try:
-            return live.retry.call(call)
+            return live.retry.call(call, deadline=deadline)
         except QueueNotFound:
             if not self.settings.create:
                 raise
-        live.retry.call(live.driver.create)
-        return live.retry.call(call)
+        live.retry.call(live.driver.create, deadline=deadline)
+        return live.retry.call(call, deadline=deadline)
 
     def each(
         self,
         entries: Sequence[E],
         send: Callable[[QueueDriver, Sequence[E]], Sequence[T | PortableError]],
+        *,
+        deadline: Deadline | None = None,
     ) -> list[T | PortableError]:
         """One request for several entries; those that may still succeed are sent again.
 
@@ -130,7 +132,7 @@ class Connection(connection.Connection[Live]):
                 raise cast("PortableError", answers[pending[0]])
 
         try:
-            self.request(attempt)
+            self.request(attempt, deadline=deadline)
         except PortableError as error:
             answers.update(dict.fromkeys(pending, error))
         for at in unclear:
@@ -143,12 +145,14 @@ class Connection(connection.Connection[Live]):
         self,
         receipts: Sequence[str],
         send: Callable[[QueueDriver, Sequence[str]], Sequence[T | PortableError]],
+        *,
+        deadline: Deadline | None = None,
     ) -> list[T | PortableError]:
         """`each` for any number of receipts."""
         most = self.capabilities.settle_max
         answers: list[T | PortableError] = []
         for start in range(0, len(receipts), most):
-            answers += self.each(receipts[start : start + most], send)
+            answers += self.each(receipts[start : start + most], send, deadline=deadline)
         return answers
 
     def close(self) -> None:

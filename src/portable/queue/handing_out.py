@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
+from portable.interrupt import deaf
+from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
 from portable.queue.receiving import early_by, hand_back, lease_some
-from portable.queue.types import Observer, QueueEvent
 from portable.queue.wire import unpacked
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ def receive(
     until = clock() + wait
     while True:
         leased = lease_some(connection, limit, wait=max(0.0, until - clock()), lease=lease)
-        messages = _sorted_out(connection, leased, clock() + lease, observer)
+        with deaf():  # what is leased is handed out, or handed back
+            messages = _sorted_out(connection, leased, clock() + lease, observer)
         if messages or not leased or clock() >= until:
             break
     if messages and observer is not None:
         name = connection.settings.name
-        observer(QueueEvent(kind="received", queue=name, count=len(messages)))
+        tell(observer, QueueEvent(kind="received", queue=name, count=len(messages)))
     return messages
 
 

@@ -13,9 +13,9 @@ from portable.errors import IntegrityError, InvalidArgument, LeaseLost, Portable
 from portable.queue import dead_letters, payloads
 from portable.queue.arguments import Seconds, hand_back_delay, lease_of
 from portable.queue.bodies import decoded
+from portable.queue.events import EventKind, Observer, QueueEvent, tell
 from portable.queue.receiving import attempts_of
 from portable.queue.settling import ack_all, extend_all
-from portable.queue.types import EventKind, Observer, QueueEvent
 from portable.queue.verdicts import DeadLetter, Retry
 from portable.queue.wire import PAYLOAD, Content
 
@@ -293,5 +293,5 @@ class Message:
         if self._observer is not None:
             queue = self._connection.settings.name
             if self._lost:
-                self._observer(QueueEvent(kind="lease_lost", queue=queue))
-            self._observer(QueueEvent(kind=kind, queue=queue, error=error))
+                tell(self._observer, QueueEvent(kind="lease_lost", queue=queue))
+            tell(self._observer, QueueEvent(kind=kind, queue=queue, error=error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,16 @@ from portable.queue.arguments import (
     check_dedup_id,
     check_group,
     lease_of,
+    renewed_lease,
     seconds,
 )
 from portable.queue.attributes import check_attributes
 from portable.queue.bodies import encoded
 from portable.queue.connection import Connection, opened
+from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
 from portable.queue.sending import Outgoing, checked_delay, send_all
-from portable.queue.types import Observer, QueueEvent, QueueStats
+from portable.queue.types import ConsumeReport, QueueStats
 from portable.queue.wire import Content, unpacked
 from portable.retry import Surroundings
 
@@ -182,7 +185,7 @@ class Queue:
             if isinstance(answer, PortableError):
                 raise answer
         if self.on_event is not None:
-            self.on_event(QueueEvent(kind="sent", queue=self.name))
+            tell(self.on_event, QueueEvent(kind="sent", queue=self.name))
         return answer
 
     def send_many(
@@ -214,7 +217,7 @@ class Queue:
             answers = send_all(connection, outgoing)
             ids = [answer for answer in answers if isinstance(answer, str)]
             if ids and self.on_event is not None:
-                self.on_event(QueueEvent(kind="sent", queue=self.name, count=len(ids)))
+                tell(self.on_event, QueueEvent(kind="sent", queue=self.name, count=len(ids)))
             if len(ids) < len(answers):
                 raise _not_all_sent(answers)
         return ids
@@ -249,6 +252,74 @@ class Queue:
                 lease=lease_of(connection, lease),
                 observer=self.on_event,
             )
+
+    def consume(
+        self,
+        handler: Callable[[Message], object],
+        *,
+        concurrency: int = 1,
+        max_messages: int | None = None,
+        idle_timeout: Seconds | None = None,
+        lease: Seconds | None = None,
+        drain: Seconds = 30,
+        stop: threading.Event | None = None,
+        on_event: Observer | None = None,
+    ) -> ConsumeReport:
+        """Call *handler* with each message, and settle it as the handler ends.
+
+        A message whose handler returns is acked. One whose handler raises is handed back, for
+        longer each time (1 s, 2 s, … up to 5 minutes, with jitter), and goes to the dead letters
+        after its last attempt; `DeadLetter` and `Retry` say otherwise. Leases are renewed for as
+        long as handlers run, and no more messages are taken than there are handlers free.
+
+        In the main thread, SIGTERM and SIGINT end it: no more messages are taken, handlers may
+        finish for *drain* seconds, and what isn't finished then is handed back. The second signal
+        does what it always does. What goes wrong with a message is in the report and the log of
+        ``portable.queue``; what goes wrong with receiving is tried again, later each time, as long
+        as that may help.
+
+        Args:
+            handler: A function, called in a thread of its own; or an ``async def``, run as a task
+                of one event loop in another thread.
+            concurrency: How many handlers are at work at once.
+            max_messages: End when so many were handed to handlers, and these have ended.
+            idle_timeout: End when no message came for so long, and no handler is at work.
+            lease: How long each renewal is good for; as the settings say unless given, and never
+                longer than the provider's longest.
+            drain: How long handlers may go on when it is to stop.
+            stop: Set it, in any thread, to stop.
+            on_event: As the queue's own `on_event`, which is used unless given.
+
+        Returns:
+            What was done. A handler must not take this for exactly once: messages come again
+            whenever an ack is late or lost.
+
+        Raises:
+            InvalidArgument, InvalidType: nothing was received.
+            PortableError: receiving can't succeed: no permission, no such queue. Handlers that
+                were at work have ended, or their messages were handed back.
+        """
+        from portable.queue.consuming.consumer import Consumer, Plan
+
+        connection = self._connection
+        with connection.located("consume"):
+            if not callable(handler):
+                raise InvalidType(f"handler is called with each message; this is {handler!r}")
+            plan = Plan(
+                handler=handler,
+                concurrency=check_count(concurrency, "concurrency"),
+                max_messages=None
+                if max_messages is None
+                else check_count(max_messages, "max_messages"),
+                idle_timeout=None
+                if idle_timeout is None
+                else seconds(idle_timeout, "idle_timeout"),
+                lease=renewed_lease(connection, lease),
+                drain=seconds(drain, "drain"),
+                stop=stop,
+                observer=on_event or self.on_event,
+            )
+            return Consumer(connection, plan).run()
 
     def peek(self, max_messages: int = 1) -> list[Message]:
         """Look at messages without leasing them: they can't be acked.

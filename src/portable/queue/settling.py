@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from portable.errors import InvalidArgument, LeaseLost, PortableError
 from portable.queue import payloads
-from portable.queue.types import QueueEvent
+from portable.queue.events import QueueEvent, tell
 from portable.queue.wire import PAYLOAD
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
     from portable.queue.message import Message
+    from portable.retry import Deadline
 
 TOO_LATE = "the lease ended before the ack: the message may be handled again"
 
@@ -25,6 +26,7 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
     """
     answers: dict[int, PortableError | None] = {}
     asked: list[int] = []
+    known: list[int] = []  # to be too late, so that nothing is asked
     held: list[Message] = []
     try:
         for at, message in enumerate(messages):
@@ -37,6 +39,7 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
             elif message._lost:
                 message._settled = "acked"
                 answers[at] = LeaseLost(TOO_LATE)
+                known.append(at)
             else:
                 asked.append(at)
         late = [messages[at]._late() for at in asked]
@@ -48,13 +51,16 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
     finally:
         for message in held:
             message.lock.release()
-    for at in asked:
+    for at in (*asked, *known):
         _finished(messages[at])
     return [answers[at] for at in range(len(messages))]
 
 
 def extend_all(
-    connection: Connection, messages: Sequence[Message], lease: float
+    connection: Connection,
+    messages: Sequence[Message],
+    lease: float,
+    deadline: Deadline | None = None,
 ) -> list[PortableError | None]:
     """Extend the leases of messages whose locks the caller holds, and that aren't settled.
 
@@ -65,6 +71,7 @@ def extend_all(
     answers = connection.settle(
         [message._receipt for message in messages],
         lambda driver, some: driver.extend(some, lease),
+        deadline=deadline,
     )
     errors: list[PortableError | None] = []
     for message, answer in zip(messages, answers, strict=True):
@@ -99,10 +106,7 @@ def _finished(message: Message) -> None:
         return
     if message._acked and PAYLOAD in message._content.own:
         payloads.remove(message._connection, message._content)
-    if message._observer is not None:
-        message._observer(
-            QueueEvent(
-                kind="acked" if message._acked else "lease_lost",
-                queue=message._connection.settings.name,
-            )
-        )
+    event = QueueEvent(
+        kind="acked" if message._acked else "lease_lost", queue=message._connection.settings.name
+    )
+    tell(message._observer, event)

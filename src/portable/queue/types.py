@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +15,19 @@ class QueueStats:
         leased: Messages that are handed out.
         delayed: Messages whose time hasn't come.
         oldest_age: Seconds since the oldest visible message was sent.
+        total: All of them together; some providers count only these.
     """
 
     visible: int | None = None
     leased: int | None = None
     delayed: int | None = None
     oldest_age: float | None = None
+    total: int | None = None
+
+    def __post_init__(self) -> None:
+        counts = (self.visible, self.leased, self.delayed)
+        if self.total is None and None not in counts:
+            object.__setattr__(self, "total", sum(each or 0 for each in counts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,8 @@ class ConsumeReport:
         dead: Moved to the dead letters.
         returned: Handed back unhandled, because it was time to stop.
         leases_lost: Leases that ended while the handler ran; others may have got the message.
+        acks_failed: Messages whose handler returned and whose ack couldn't be sent: they will be
+            handed out again.
         errors: By the error's type, how often a handler raised it.
         stopped_by: ``"max_messages"``, ``"idle_timeout"``, ``"signal"`` or ``"stop"``.
     """
@@ -43,32 +51,6 @@ class ConsumeReport:
     dead: int = 0
     returned: int = 0
     leases_lost: int = 0
+    acks_failed: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
     stopped_by: str = ""
-
-
-EventKind = Literal["sent", "received", "handled", "acked", "retried", "dead", "lease_lost"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueEvent:
-    """Something that happened to messages, for metrics and logs.
-
-    Attributes:
-        kind: ``"sent"``, ``"received"``, ``"handled"`` (a handler ended), ``"acked"``,
-            ``"retried"`` (handed back), ``"dead"`` (moved to the dead letters) or
-            ``"lease_lost"`` (settled too late: somebody else may have the message).
-        queue: Its name.
-        count: How many messages.
-        seconds: How long the handler took.
-        error: What the handler raised.
-    """
-
-    kind: EventKind
-    queue: str
-    count: int = 1
-    seconds: float | None = None
-    error: BaseException | None = None
-
-
-Observer = Callable[[QueueEvent], object]

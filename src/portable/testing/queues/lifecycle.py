@@ -182,5 +182,6 @@ class LifecycleCases(QueueCases):
 
 def _possible(told: QueueStats, **figures: int) -> list[QueueStats]:
     """The right answer, as far as the provider tells."""
+    figures["total"] = sum(figures.values())
     known = {name: n for name, n in figures.items() if getattr(told, name) is not None}
     return [QueueStats(**known, oldest_age=told.oldest_age)]
