@@ -13,6 +13,7 @@ from portable.errors import (
     PortableError,
     QueueNotFound,
     Unavailable,
+    Unsupported,
 )
 from portable.queue.driver import Leased, WireMessage
 from portable.queue.types import QueueStats
@@ -116,7 +117,7 @@ class SQSQueue:
         ]
 
     def peek(self, limit: int) -> Sequence[Leased]:
-        raise NotImplementedError("SQS has no such call, and `capabilities.peeks` says so")
+        raise Unsupported("SQS shows a message only to who leases it: use `receive`")
 
     def stats(self) -> QueueStats:
         counted = self._attributes([*COUNTS.values()])

@@ -1,18 +1,20 @@
-"""Azure Blob Storage, and Azurite, its emulator.
+"""Azure Blob Storage and Azure Queue Storage, and Azurite, their emulator.
 
 URLs: ``az://container/prefix?account=acme`` and, for Azurite or an address of your own,
-``az://container/prefix?endpoint=http://127.0.0.1:10000/devstoreaccount1``.
+``az://container/prefix?endpoint=http://127.0.0.1:10000/devstoreaccount1``; queues:
+``azurequeue://jobs?account=acme``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, Scheme, StorageService
-from portable_azure.settings import AzureSettings
+from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable_azure.settings import AzureQueueSettings, AzureSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
 
@@ -26,6 +28,12 @@ def _connect_storage(settings: AzureSettings) -> StorageDriver:
     return AzureStorage(settings)
 
 
+def _connect_queue(settings: AzureQueueSettings) -> QueueDriver:
+    from portable_azure.queue import StorageQueue  # imports azure-storage-queue
+
+    return StorageQueue(settings)
+
+
 ADAPTER = Adapter(
     name="azure",
     extra="azure",
@@ -33,6 +41,11 @@ ADAPTER = Adapter(
         settings=AzureSettings,
         schemes=(Scheme(name="az", host="container", path="prefix"),),
         connect=_connect_storage,
+    ),
+    queue=QueueService(
+        settings=AzureQueueSettings,
+        schemes=(Scheme(name="azurequeue", host="name", path=""),),
+        connect=_connect_queue,
     ),
     credentials=(
         "Azure credentials come from the environment (AZURE_STORAGE_CONNECTION_STRING, or "

@@ -1,8 +1,8 @@
-"""Requests to one container: built, signed by the SDK's own policies, sent once."""
+"""Requests to one container or queue: built, signed by the SDK's own policies, sent once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from time import time
 from typing import Any, cast
 from urllib.parse import quote
@@ -18,12 +18,11 @@ from azure.core.pipeline.policies import (
     SansIOHTTPPolicy,
 )
 from azure.core.pipeline.transport import HttpRequest
-from azure.storage.blob import ContainerClient
 
 from portable.errors import PortableError, Unavailable
 from portable_azure.credentials import TOKEN_SCOPE, Access, find_access
 from portable_azure.errors import translated
-from portable_azure.settings import AzureSettings
+from portable_azure.settings import AccountSettings
 from portable_azure.transport import Answer, Transport
 
 # The first with `startFrom`, by which a listing begins in the middle.
@@ -32,46 +31,54 @@ Policy = HTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]
 
 
 class Client:
-    """One container. Safe in threads.
+    """One container or queue. Safe in threads.
 
     Attributes:
         access: The account and what lets us in.
         native: The SDK's own client, with the SDK's own defaults.
     """
 
-    def __init__(self, settings: AzureSettings, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        settings: AccountSettings,
+        name: str,
+        native: Callable[..., Any],
+        access: Access | None = None,
+    ) -> None:
         """Make a client.
 
         Args:
+            name: Of the container or queue.
+            native: The SDK's class for it.
             access: What `find_access` has found, if it was asked already.
         """
         with translated():
             self.access = access or find_access(settings)
-            self.native = _native(self.access, settings)
+            self.native = _native(self.access, settings, name, native)
             self._transport = Transport(self.access.endpoint, settings)
-            policies = [_Stamp(), _authentication(self.access, self.native)]
+            policies = [_Stamp(), _authentication(self.access, self.native.credential)]
             self._pipeline = Pipeline(self._transport, policies=policies)
-        self.container_url = f"{self.access.endpoint}/{settings.container}"
+        self.root_url = f"{self.access.endpoint}/{name}"
 
     def url(self, key: str) -> str:
-        """Where an object is. All but what RFC 3986 leaves alone is escaped, ``;`` too."""
-        return f"{self.container_url}/{quote(key, safe='/~')}"
+        """Where an object or message is. All but what RFC 3986 leaves alone is escaped, ``;`` too."""
+        return f"{self.root_url}/{quote(key, safe='/~')}"
 
     def send(
         self,
         method: str,
         key: str | None,
-        expected: int,
+        expected: int | Collection[int],
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | memoryview | None = None,
         stream: bool = False,
     ) -> Answer:
-        """Send one request about *key*, or about the container.
+        """Send one request about *key*, or about the container or queue itself.
 
         Args:
-            expected: The status of success.
+            expected: The status of success, or several.
             stream: Leave the answer's body to be read.
 
         Raises:
@@ -98,7 +105,7 @@ class Client:
         return answer
 
     def _target(self, key: str | None, query: Mapping[str, str] | None) -> str:
-        url = self.container_url if key is None else self.url(key)
+        url = self.root_url if key is None else self.url(key)
         if not query:
             return url
         pairs = (f"{name}={quote(value, safe='')}" for name, value in query.items())
@@ -120,22 +127,23 @@ class _Stamp(SansIOHTTPPolicy[HttpRequest, Answer]):
         headers["user-agent"] = "portable-cloud"
 
 
-def _check(answer: Answer, expected: int) -> None:
-    if answer.status_code != expected or "x-ms-request-id" not in answer.headers:
+def _check(answer: Answer, expected: int | Collection[int]) -> None:
+    good = (expected,) if isinstance(expected, int) else expected
+    if answer.status_code not in good or "x-ms-request-id" not in answer.headers:
         raise Unavailable(
             f"the answer, {answer.status_code}, isn't Azure's to this request", ambiguous=True
         )
 
 
-def _native(access: Access, settings: AzureSettings) -> ContainerClient:
+def _native(access: Access, settings: AccountSettings, name: str, make: Callable[..., Any]) -> Any:
     credential: Any = access.identity
     if access.key:
         credential = {"account_name": access.account, "account_key": access.key}
     elif access.sas:
         credential = AzureSasCredential(access.sas)
-    return ContainerClient(
+    return make(
         access.endpoint,
-        settings.container,
+        name,
         credential=credential,
         connection_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
@@ -143,9 +151,9 @@ def _native(access: Access, settings: AzureSettings) -> ContainerClient:
     )
 
 
-def _authentication(access: Access, native: ContainerClient) -> Policy:
+def _authentication(access: Access, signing: Policy) -> Policy:
     if access.identity is not None:
         return BearerTokenCredentialPolicy(access.identity, TOKEN_SCOPE)
     if access.sas is not None:
         return AzureSasCredentialPolicy(AzureSasCredential(access.sas))
-    return cast("Policy", native.credential)  # the SDK's own, which signs with the key
+    return signing  # the SDK's own, which signs with the key

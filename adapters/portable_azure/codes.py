@@ -11,10 +11,12 @@ from portable.errors import (
     IntegrityError,
     InvalidArgument,
     InvalidKey,
+    LeaseLost,
     NotFound,
     PermissionDenied,
     PortableError,
     PreconditionFailed,
+    QueueNotFound,
     QuotaExceeded,
     Throttled,
     Unauthenticated,
@@ -24,7 +26,8 @@ from portable.errors import (
 from portable.storage.http import RangeOutside
 
 # https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes and
-# https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+# https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes and
+# https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes
 BY_CODE: Mapping[str, type[PortableError]] = {
     "AccountBeingCreated": Unavailable,
     "AccountIsDisabled": PermissionDenied,
@@ -60,16 +63,27 @@ BY_CODE: Mapping[str, type[PortableError]] = {
     "InvalidMd5": IntegrityError,
     "InvalidMetadata": InvalidArgument,
     "InvalidRange": RangeOutside,
+    "InvalidQueryParameterValue": InvalidArgument,
     "InvalidResourceName": InvalidKey,
+    "InvalidXmlDocument": InvalidArgument,
     "KeyBasedAuthenticationNotPermitted": Unauthenticated,
     "LeaseIdMissing": PermissionDenied,  # a 412 like a failed condition, and none
     "Md5Mismatch": IntegrityError,
+    "MessageNotFound": LeaseLost,  # others have acked it
+    "MessageTooLarge": InvalidArgument,
     "MetadataTooLarge": InvalidArgument,
     "NoAuthenticationInformation": Unauthenticated,
     "OperationTimedOut": Unavailable,
     "OutOfRangeInput": InvalidKey,
+    "OutOfRangeQueryParameterValue": InvalidArgument,
     "PendingCopyOperation": Unavailable,
+    "PopReceiptMismatch": LeaseLost,  # others have the message
     "PublicAccessNotPermitted": Unauthenticated,
+    "QueueAlreadyExists": AlreadyExists,
+    "QueueBeingDeleted": Unavailable,
+    "QueueDisabled": PermissionDenied,
+    "QueueNotEmpty": Unsupported,
+    "QueueNotFound": QueueNotFound,
     "RequestBodyTooLarge": InvalidArgument,
     "ResourceNotFound": BucketNotFound,  # where nobody may know which
     "ServerBusy": Throttled,
@@ -101,10 +115,12 @@ SPOILED = frozenset({"InvalidMd5", "Md5Mismatch"})
 
 HINTS: Mapping[type[PortableError], str] = {
     BucketNotFound: "make it first: portable never makes a container on the way",
+    LeaseLost: "the lease ended: others may have the message, or have settled it",
     CredentialsExpired: "get a new signature or token",
     PermissionDenied: (
-        "allow it to these credentials: the role 'Storage Blob Data Contributor' does, 'Owner' and "
-        "'Contributor' don't; an account's firewall also answers so"
+        "allow it to these credentials: the role 'Storage Blob Data Contributor' does, and for "
+        "queues 'Storage Queue Data Contributor'; 'Owner' and 'Contributor' don't; an account's "
+        "firewall also answers so"
     ),
     Unauthenticated: (
         "check AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or "

@@ -1,4 +1,4 @@
-"""Where the blob service is and what lets us in.
+"""Where a service of the account is and what lets us in.
 
 The environment is looked at when the first driver of a process is made. A variable that is for
 another account than the configured one is left alone.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from portable.endpoints import check_endpoint
 from portable.errors import ConfigError, EndpointRefused
-from portable_azure.settings import AzureSettings
+from portable_azure.settings import AccountSettings
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -28,13 +28,14 @@ TOKEN_SCOPE = "https://storage.azure.com/.default"  # noqa: S105 - a name
 # https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 DEVELOPMENT = (
     "AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVEr"
-    "Cz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1"
+    "Cz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;"
+    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A blob service and one way in.
+    """A service of an account and one way in.
 
     Attributes:
         endpoint: Checked; without a ``/`` at its end.
@@ -51,7 +52,7 @@ class Access:
     identity: TokenCredential | None = field(default=None, repr=False)
 
 
-def find_access(settings: AzureSettings) -> Access:
+def find_access(settings: AccountSettings) -> Access:
     """Put the settings and the environment together; nothing is sent.
 
     Raises:
@@ -59,11 +60,13 @@ def find_access(settings: AzureSettings) -> Access:
         EndpointRefused: also for an endpoint that the connection string names.
     """
     said = _connection_string()
+    service = settings.service
+    told = said.get(f"{service}endpoint")
     account = (
         settings.account
-        or _account_of(settings.endpoint)
+        or _account_of(settings.endpoint, service)
         or said.get("accountname")
-        or _account_of(said.get("blobendpoint"))
+        or _account_of(told, service)
         or os.environ.get(ACCOUNT)
     )
     if not account:
@@ -71,10 +74,10 @@ def find_access(settings: AzureSettings) -> Access:
             f"no storage account: set 'account', or {ACCOUNT} or {CONNECTION_STRING} in the "
             f"environment"
         )
-    if account != (said.get("accountname") or _account_of(said.get("blobendpoint")) or account):
+    if account != (said.get("accountname") or _account_of(told, service) or account):
         said = {}
     endpoint = check_endpoint(
-        settings.endpoint or _endpoint(account, said), allow_http=settings.allow_http
+        settings.endpoint or told or _usual(account, service, said), allow_http=settings.allow_http
     )
     key, sas = said.get("accountkey"), said.get("sharedaccesssignature")
     if not (key or sas) and os.environ.get(ACCOUNT, account) == account:
@@ -98,7 +101,7 @@ def _connection_string() -> Mapping[str, str]:
     return {name.strip().lower(): value for name, _, value in pairs}
 
 
-def _account_of(endpoint: str | None) -> str | None:
+def _account_of(endpoint: str | None, service: str) -> str | None:
     """The account that an endpoint names: in its path, or as the first label of its host."""
     if endpoint is None:
         return None
@@ -106,14 +109,12 @@ def _account_of(endpoint: str | None) -> str | None:
     if path:
         return path.rpartition("/")[2]
     label, _, rest = host.partition(".")
-    return label if ".blob." in f".{rest}" else None
+    return label if f".{service}." in f".{rest}" else None
 
 
-def _endpoint(account: str, said: Mapping[str, str]) -> str:
-    if "blobendpoint" in said:
-        return said["blobendpoint"].rstrip("/")
+def _usual(account: str, service: str, said: Mapping[str, str]) -> str:
     scheme = said.get("defaultendpointsprotocol", "https")
-    return f"{scheme}://{account}.blob.{said.get('endpointsuffix', SUFFIX)}"
+    return f"{scheme}://{account}.{service}.{said.get('endpointsuffix', SUFFIX)}"
 
 
 def _identity(endpoint: str) -> TokenCredential:

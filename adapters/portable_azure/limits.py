@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from portable.queue.driver import QueueCapabilities
 from portable.storage.driver import Capabilities
 from portable_azure.credentials import Access
 
@@ -27,6 +28,25 @@ LIMITS = Capabilities(
     parts_max=50_000,
     delete_max=256,
     sign_max=SIGN_MAX,
+)
+# https://learn.microsoft.com/rest/api/storageservices/put-message and
+# …/get-messages, …/update-message, …/peek-messages
+PEEK_MAX = 32
+HIDDEN_MAX = 7 * 24 * 3600.0
+MESSAGE_MAX = 64 * 1024
+QUEUE = QueueCapabilities(
+    wire="text",
+    message_max=MESSAGE_MAX,
+    attributes_max=0,
+    send_max=1,
+    send_bytes_max=MESSAGE_MAX,
+    receive_max=32,
+    settle_max=1,
+    delay_max=HIDDEN_MAX,
+    lease_min=1.0,  # whole seconds
+    lease_max=HIDDEN_MAX,
+    wait_max=0.0,
+    peeks=True,
 )
 
 

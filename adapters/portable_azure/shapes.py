@@ -78,7 +78,7 @@ def from_headers(key: str, headers: Mapping[str, str], *, size: int | None = Non
         key=key,
         size=int(_told(headers, "content-length")) if size is None else size,
         revision=http.quoted(etag),
-        last_modified=_date(_told(headers, "last-modified")),
+        last_modified=date_of(_told(headers, "last-modified")),
         content_type=headers.get("content-type"),
         metadata=metadata,
         etag=etag.strip('"'),
@@ -96,7 +96,7 @@ def written(
         key=key,
         size=size,
         revision=http.quoted(etag),
-        last_modified=_date(_told(headers, "last-modified")),
+        last_modified=date_of(_told(headers, "last-modified")),
         etag=etag.strip('"'),
         storage_class=storage_class,
         version=headers.get("x-ms-version-id"),
@@ -165,7 +165,7 @@ def _from_entry(entry: Element) -> StoredObject:
         key=_name(entry),
         size=int(_told(told, "Content-Length")),
         revision=http.quoted(etag),
-        last_modified=_date(_told(told, "Last-Modified")),
+        last_modified=date_of(_told(told, "Last-Modified")),
         content_type=told.get("Content-Type"),
         metadata={child.tag: child.text or "" for child in metadata or ()},
         etag=etag.strip('"'),
@@ -192,7 +192,7 @@ def _told(answer: Mapping[str, str], name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _date(text: str) -> datetime:
+def date_of(text: str) -> datetime:
     """A date: the same for all answers of one second."""
     try:
         return parsedate_to_datetime(text).astimezone(UTC)

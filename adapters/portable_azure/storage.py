@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar, cast
+
+from azure.storage.blob import ContainerClient
 
 from portable.errors import (
     BucketNotFound,
@@ -59,9 +61,6 @@ from portable_azure.shapes import (
 )
 from portable_azure.signing import Signer
 
-if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -72,7 +71,7 @@ class AzureStorage:
     """`StorageDriver` over one container."""
 
     def __init__(self, settings: AzureSettings, access: Access | None = None) -> None:
-        self._client = Client(settings, access)
+        self._client = Client(settings, settings.container, ContainerClient, access)
         self._container = settings.container
         self._signer = Signer(self._client.access)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="portable-azure")
@@ -80,7 +79,7 @@ class AzureStorage:
 
     @property
     def native(self) -> ContainerClient:
-        return self._client.native
+        return cast("ContainerClient", self._client.native)
 
     def stat(self, key: str) -> StoredObject:
         try:

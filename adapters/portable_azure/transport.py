@@ -22,7 +22,7 @@ from azure.core.pipeline.transport import HttpRequest, HttpTransport
 from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager, Retry, Timeout
 from urllib3.exceptions import IncompleteRead, ReadTimeoutError
 
-from portable_azure.settings import AzureSettings
+from portable_azure.settings import AccountSettings
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -53,7 +53,7 @@ class Answer:
 class Transport(HttpTransport[HttpRequest, Any]):
     """Sends requests to one endpoint. Safe in threads."""
 
-    def __init__(self, endpoint: str, settings: AzureSettings) -> None:
+    def __init__(self, endpoint: str, settings: AccountSettings) -> None:
         self._seconds = settings.deadline
         self._manager = _manager(endpoint, settings)
         self._pool: HTTPConnectionPool = self._manager.connection_from_url(endpoint)
@@ -132,7 +132,7 @@ def _without_signature(record: logging.LogRecord) -> bool:
 logging.getLogger("urllib3.connectionpool").addFilter(_without_signature)
 
 
-def _manager(endpoint: str, settings: AzureSettings) -> PoolManager:
+def _manager(endpoint: str, settings: AccountSettings) -> PoolManager:
     options: dict[str, Any] = {
         "maxsize": CONNECTIONS,
         "timeout": Timeout(connect=settings.connect_timeout, read=settings.read_timeout),

@@ -244,6 +244,8 @@ ELSEWHERE: dict[type[PortableError], str] = {
     errors.DeadlineExceeded: "the core's retry layer",
     errors.OutcomeUnknown: "the core, when a lost answer can't be settled",
     errors.LeaseLost: "queues",
+    errors.NotAllSent: "queues",
+    errors.QueueNotFound: "queues",
     errors.MissingDependency: "discovery, when boto3 isn't installed",
     errors.EndpointRefused: "from_answer on a redirect; the settings on an endpoint",
 }

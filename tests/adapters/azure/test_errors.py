@@ -19,10 +19,12 @@ from portable.errors import (
     IntegrityError,
     InvalidArgument,
     InvalidKey,
+    LeaseLost,
     NotFound,
     PermissionDenied,
     PortableError,
     PreconditionFailed,
+    QueueNotFound,
     QuotaExceeded,
     Throttled,
     Unauthenticated,
@@ -38,22 +40,25 @@ pytestmark = pytest.mark.xdist_group("azurite")
 
 # What each code means to a user: this table and the adapter's were written apart.
 MEANING: dict[type[PortableError], str] = {
-    AlreadyExists: "BlobAlreadyExists",
+    AlreadyExists: "BlobAlreadyExists QueueAlreadyExists",
     BucketNotFound: "ContainerBeingDeleted ContainerNotFound ResourceNotFound",
     IntegrityError: "InvalidMd5 Md5Mismatch",
     InvalidArgument: (
         "EmptyMetadataKey InvalidBlobTier InvalidHeaderValue InvalidInput InvalidMetadata "
-        "MetadataTooLarge RequestBodyTooLarge"
+        "InvalidQueryParameterValue InvalidXmlDocument MessageTooLarge MetadataTooLarge "
+        "OutOfRangeQueryParameterValue RequestBodyTooLarge"
     ),
     InvalidKey: "InvalidResourceName OutOfRangeInput",
+    LeaseLost: "MessageNotFound PopReceiptMismatch",
     NotFound: "BlobNotFound InvalidBlockList",
     PermissionDenied: (
         "AccountIsDisabled AuthorizationFailure AuthorizationPermissionMismatch "
         "AuthorizationProtocolMismatch AuthorizationResourceTypeMismatch "
         "AuthorizationServiceMismatch AuthorizationSourceIPMismatch BlobImmutableDueToPolicy "
-        "ContainerDisabled InsufficientAccountPermissions LeaseIdMissing"
+        "ContainerDisabled InsufficientAccountPermissions LeaseIdMissing QueueDisabled"
     ),
     PreconditionFailed: "ConditionNotMet",
+    QueueNotFound: "QueueNotFound",
     QuotaExceeded: "BlockCountExceedsLimit",
     RangeOutside: "InvalidRange",
     Throttled: "ServerBusy",
@@ -61,10 +66,12 @@ MEANING: dict[type[PortableError], str] = {
         "AuthenticationFailed InvalidAuthenticationInfo KeyBasedAuthenticationNotPermitted "
         "NoAuthenticationInformation PublicAccessNotPermitted"
     ),
-    Unavailable: "AccountBeingCreated InternalError OperationTimedOut PendingCopyOperation",
+    Unavailable: (
+        "AccountBeingCreated InternalError OperationTimedOut PendingCopyOperation QueueBeingDeleted"
+    ),
     Unsupported: (
         "BlobArchived BlobBeingRehydrated DirectoryIsNotEmpty FeatureVersionMismatch "
-        "InvalidBlobOrBlock InvalidBlobType SnapshotsPresent UnsupportedHttpVerb"
+        "InvalidBlobOrBlock InvalidBlobType QueueNotEmpty SnapshotsPresent UnsupportedHttpVerb"
     ),
 }
 STATUS = {"InternalError": 500, "OperationTimedOut": 500, "ServerBusy": 503}
@@ -145,7 +152,7 @@ class TestCodes:
             errors.NoSpace: "local's",
             errors.DeadlineExceeded: "the core's",
             errors.OutcomeUnknown: "the core's",
-            errors.LeaseLost: "for queues",
+            errors.NotAllSent: "the core's",
             errors.MissingDependency: "the core's",
             PortableError: "the root",
         }
