@@ -1,17 +1,20 @@
-"""Google Cloud Storage.
+"""Google Cloud Storage and Pub/Sub.
 
-URLs: ``gs://bucket/prefix`` and, for an emulator, ``gs://bucket?endpoint=http://127.0.0.1:4443``.
+URLs: ``gs://bucket/prefix`` and ``pubsub://project/name``; for an emulator
+``gs://bucket?endpoint=http://127.0.0.1:4443``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, Scheme, StorageService
+from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable_gcp.queue_settings import PubSubSettings
 from portable_gcp.settings import GcsSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
 
@@ -25,6 +28,12 @@ def _connect_storage(settings: GcsSettings) -> StorageDriver:
     return GcsStorage(settings)
 
 
+def _connect_queue(settings: PubSubSettings) -> QueueDriver:
+    from portable_gcp.queue import PubSubQueue  # imports google-cloud-pubsub
+
+    return PubSubQueue(settings)
+
+
 ADAPTER = Adapter(
     name="gcp",
     extra="gcp",
@@ -32,6 +41,11 @@ ADAPTER = Adapter(
         settings=GcsSettings,
         schemes=(Scheme(name="gs", host="bucket", path="prefix"),),
         connect=_connect_storage,
+    ),
+    queue=QueueService(
+        settings=PubSubSettings,
+        schemes=(Scheme(name="pubsub", host="project", path="name"),),
+        connect=_connect_queue,
     ),
     credentials=(
         "Google credentials are Application Default Credentials: the file that "

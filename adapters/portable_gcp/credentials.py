@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import google.auth
@@ -12,13 +13,25 @@ from google.auth.exceptions import DefaultCredentialsError
 
 from portable.endpoints import check_endpoint
 from portable.errors import EndpointRefused
-from portable_gcp.settings import GcsSettings
 
 # What a token may do is decided by IAM; signing without a private key needs more than storage.
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
-def is_anonymous(settings: GcsSettings) -> bool:
+class Identity(Protocol):
+    """The settings, of a bucket or a queue, that say whose requests are sent and where."""
+
+    @property
+    def credentials_file(self) -> str | None: ...
+
+    @property
+    def anonymous(self) -> bool: ...
+
+    @property
+    def server(self) -> str: ...
+
+
+def is_anonymous(settings: Identity) -> bool:
     """Are requests sent without credentials? True for emulators on this machine."""
     if settings.credentials_file is not None:
         return False
@@ -35,7 +48,7 @@ def is_local(server: str) -> bool:
     return True
 
 
-def load(settings: GcsSettings) -> Credentials:
+def load(settings: Identity) -> Credentials:
     """Find the credentials; no token is asked for yet.
 
     Raises:
