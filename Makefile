@@ -29,7 +29,7 @@ check: $(VENV)/.dev  ## Lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.bench  ## Speed, side by side with boto3, s3fs and plain files
+bench: $(VENV)/.bench  ## Speed, side by side with boto3, s3fs, obstore, s5cmd, rclone and plain files
 	$(VENV)/bench/bin/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.dev  ## The long kill, fault and property runs
@@ -46,7 +46,7 @@ $(BIN)/uv:
 pins: $(BIN)/uv  ## Choose the newest versions again and write them down
 	$(PIN) --extra all --extra testing --group dev --group demo --group ecosystem --output-file requirements/dev.txt
 	$(PIN) --extra aws --group demo --output-file requirements/demo.txt
-	$(PIN) --extra aws --group bench --output-file requirements/bench.txt
+	$(PIN) --extra aws --extra azure --extra gcp --group bench --output-file requirements/bench.txt
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/uv
 	$(INSTALL) --require-hashes -r requirements/dev.txt

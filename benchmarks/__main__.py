@@ -1,41 +1,73 @@
-"""Run everything, or what is named: `python -m benchmarks [s3] [local] [memory] [folders]`.
+"""Run everything, or what is named: `make bench ARGS="small large --rounds 7"`.
 
-`--rounds 7`. Only when it is named, since it moves much: `peak --gib 10`.
+Not among everything, since it moves much: `peak --gib 10`.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import NamedTuple
 
-from benchmarks import folders, local, memory, peak, s3
-from benchmarks.timing import as_table, machine
+from benchmarks import clouds, folders, large, listing, local, memory, overhead, peak, peers, small
+from benchmarks.timing import Row, as_table, machine
+
+PACKAGES = (
+    "portable-cloud",
+    "obstore",
+    "boto3",
+    "s3fs",
+    "google-cloud-storage",
+    "azure-storage-blob",
+)
+ON_S3 = ("boto3", "s5cmd", "obstore")
+
+
+class Section(NamedTuple):
+    """Some rows and how they are shown."""
+
+    title: str
+    run: Callable[[int], list[Row]]
+    bases: tuple[str, ...]
+
+
+TABLES = {
+    "small": Section("Small objects: one SeaweedFS on loopback", small.run, ON_S3),
+    "large": Section("Large objects: one SeaweedFS on loopback", large.run, ON_S3),
+    "list": Section("Listings: one SeaweedFS on loopback", listing.run, ON_S3),
+    "folders": Section("Folders: one SeaweedFS on loopback", folders.run, ("s5cmd", "rclone")),
+}
+TEXTS: dict[str, Callable[[int], str]] = {
+    "overhead": overhead.run,
+    "azure": clouds.azure,
+    "gcs": clouds.gcs,
+    "local": local.run,
+    "memory": lambda _: memory.run(),
+}
 
 
 def main() -> None:
     """Print Markdown tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", nargs="*", default=["s3", "local", "memory", "folders"])
-    parser.add_argument("--rounds", type=int, default=7)
+    known = [*TABLES, *TEXTS]
+    parser.add_argument("what", nargs="*", default=known, help=", ".join([*known, "peak"]))
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--gib", type=int, default=10)
     options = parser.parse_args()
-    print(machine("portable-cloud", "boto3", "s3fs", "aiobotocore"))
-    print(f"Medians of {options.rounds} rounds in which the peers take turns.\n")
-    if "s3" in options.what:
-        print(
-            as_table("S3: one SeaweedFS on loopback", s3.run(options.rounds), "portable", "boto3")
+    if unknown := set(options.what) - {*known, "peak"}:
+        parser.error(
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}, peak"
         )
-    if "local" in options.what:
-        rows = local.run(options.rounds)
-        print(as_table("Local files, durable", rows, "portable", "plain + fsync"))
-        print(as_table("Local files, not durable", rows, "portable fast", "plain"))
-    if "folders" in options.what:
-        rows = folders.run(min(options.rounds, 3))
-        for base in ("s5cmd", "rclone"):
-            print(as_table(f"Folders, beside {base}", rows, "portable", base))
-    if "peak" in options.what:
-        print(peak.run(options.gib))
-    if "memory" in options.what:
-        print(memory.run())
+    print(f"{machine(*PACKAGES)}, {peers.versions()}.")
+    print(f"Medians of {options.rounds} rounds in which the peers take turns.\n")
+    for name in options.what:
+        if name == "peak":
+            print(peak.run(options.gib))
+        elif name in TEXTS:
+            print(TEXTS[name](options.rounds), flush=True)
+        else:
+            title, run, bases = TABLES[name]
+            print(as_table(title, run(options.rounds), "portable", bases), flush=True)
 
 
 if __name__ == "__main__":

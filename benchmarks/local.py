@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import portable
-from benchmarks.timing import Row, Work, measure
+from benchmarks.timing import Call, Row, Work, as_table, many, measure
 
 SMALL_BYTES = 16 * 1024
 LARGE_BYTES = 64 * 1024**2
 OBJECTS = 300
 
 
-def run(rounds: int) -> list[Row]:
-    """All rows, in a temporary folder of the working directory's disk."""
+def run(rounds: int) -> str:
+    """Markdown tables; the files are in a temporary folder of the working directory's disk."""
     with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
-        return _rows(Path(folder), rounds)
+        rows = _rows(Path(folder), rounds)
+    durable = as_table("Local files, durable", rows, "portable", ["plain + fsync"])
+    fast = as_table("Local files, not durable", rows, "portable fast", ["plain"])
+    return f"{durable}\n{fast}"
 
 
 def _rows(folder: Path, rounds: int) -> list[Row]:
@@ -28,7 +31,7 @@ def _rows(folder: Path, rounds: int) -> list[Row]:
     plain.mkdir()
     small, large = os.urandom(SMALL_BYTES), os.urandom(LARGE_BYTES)
 
-    def writes(data: bytes) -> dict[str, Callable[[int], object]]:
+    def writes(data: bytes) -> dict[str, Call]:
         return {
             "portable": lambda i: full.put(f"{i}", data),
             "plain + fsync": lambda i: _write(plain / f"{i}", data, sync=True),
@@ -36,7 +39,7 @@ def _rows(folder: Path, rounds: int) -> list[Row]:
             "plain": lambda i: _write(plain / f"{i}", data, sync=False),
         }
 
-    reads: dict[str, Callable[[int], object]] = {
+    reads: dict[str, Call] = {
         "portable": lambda i: full.get(f"{i}"),
         "plain + fsync": lambda i: (plain / f"{i}").read_bytes(),
         "portable fast": lambda i: fast.get(f"{i}"),
@@ -50,11 +53,8 @@ def _rows(folder: Path, rounds: int) -> list[Row]:
     ]
 
 
-def _all(calls: dict[str, Callable[[int], object]], times: int) -> dict[str, Work]:
-    return {
-        peer: lambda call=call: [call(number) for number in range(times)]  # type: ignore[misc]
-        for peer, call in calls.items()
-    }
+def _all(calls: Mapping[str, Call], times: int) -> dict[str, Work]:
+    return {peer: many(call, times) for peer, call in calls.items()}
 
 
 def _write(path: Path, data: bytes, *, sync: bool) -> None:

@@ -7,11 +7,13 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 
 Work = Callable[[], object]
+Call = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,22 @@ class Row:
         unit: Of the rates, such as ``"objects/s"``.
         amount: Units of work in one round.
         seconds: Every round's time, by peer.
+        processor: Every round's processor time of this process, by peer.
     """
 
     name: str
     unit: str
     amount: float
     seconds: Mapping[str, list[float]]
+    processor: Mapping[str, list[float]]
 
     def rate(self, peer: str) -> float:
         """The median rate."""
         return self.amount / statistics.median(self.seconds[peer])
+
+    def processor_seconds(self, peer: str) -> float:
+        """The median of a round."""
+        return statistics.median(self.processor[peer])
 
     def ratio(self, peer: str, base: str) -> float:
         """How many times faster *peer* is: the median of the rounds, each with its neighbour."""
@@ -40,33 +48,67 @@ class Row:
         return statistics.median(theirs / ours for theirs, ours in pairs)
 
 
-def measure(name: str, unit: str, amount: float, peers: Mapping[str, Work], rounds: int) -> Row:
-    """Run every peer once for nothing, then *rounds* times in turn."""
+def measure(
+    name: str,
+    unit: str,
+    amount: float,
+    peers: Mapping[str, Work],
+    rounds: int,
+    *,
+    tidy: Work = lambda: None,
+) -> Row:
+    """Run every peer once for nothing, then *rounds* times in turn.
+
+    Args:
+        tidy: Called after each piece of work; its time doesn't count.
+    """
     seconds: dict[str, list[float]] = {peer: [] for peer in peers}
-    for work in peers.values():
-        work()
-    for number in range(rounds):
+    processor: dict[str, list[float]] = {peer: [] for peer in peers}
+    for number in range(rounds + 1):
         order = list(peers.items())
         for peer, work in order if number % 2 else reversed(order):
-            begin = time.perf_counter()
+            begin, busy = time.perf_counter(), time.process_time()
             work()
-            seconds[peer].append(time.perf_counter() - begin)
-    print(f"  {name}", file=sys.stderr)
-    return Row(name, unit, amount, seconds)
+            taken, worked = time.perf_counter() - begin, time.process_time() - busy
+            tidy()
+            if number:
+                seconds[peer].append(taken)
+                processor[peer].append(worked)
+    row = Row(name, unit, amount, seconds, processor)
+    rates = ", ".join(f"{peer} {row.rate(peer):,.0f}" for peer in peers)
+    print(f"  {name}: {rates} {unit}", file=sys.stderr, flush=True)
+    return row
 
 
-def as_table(title: str, rows: list[Row], ours: str, base: str) -> str:
-    """A Markdown table of median rates and of our ratio to *base*."""
-    peers = list(rows[0].seconds)
+def many(call: Call, times: int, *, threads: int = 1) -> Work:
+    """*call* with each number below *times*, in so many threads."""
+
+    def work() -> None:
+        if threads == 1:
+            for number in range(times):
+                call(number)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(call, range(times)):
+                pass
+
+    return work
+
+
+def as_table(title: str, rows: Sequence[Row], ours: str, bases: Sequence[str]) -> str:
+    """A Markdown table of median rates, and of our ratio to each of *bases*."""
+    peers = list(dict.fromkeys(peer for row in rows for peer in row.seconds))
+    titles = ["work", "unit", *peers, *(f"{ours} / {base}" for base in bases)]
     lines = [
         f"### {title}",
         "",
-        f"| work | unit | {' | '.join(peers)} | {ours} / {base} |",
-        f"|---|---|{'---:|' * len(peers)}---:|",
+        f"| {' | '.join(titles)} |",
+        f"|---|---|{'---:|' * (len(peers) + len(bases))}",
     ]
     for row in rows:
-        rates = " | ".join(f"{row.rate(peer):,.0f}" for peer in peers)
-        lines.append(f"| {row.name} | {row.unit} | {rates} | {row.ratio(ours, base):.2f} |")
+        rates = [f"{row.rate(peer):,.0f}" if peer in row.seconds else "–" for peer in peers]
+        ratios = [f"{row.ratio(ours, base):.2f}" if base in row.seconds else "–" for base in bases]
+        lines.append(f"| {' | '.join([row.name, row.unit, *rates, *ratios])} |")
     return "\n".join(lines) + "\n"
 
 
