@@ -100,17 +100,17 @@ class PostgresQueue:
             if any(lease is not None and lease.grouped for lease in leases):
                 with connection.transaction():
                     rows = self._held(connection, self._sql.ack, receipts)
-                    self._promote(connection, {group for _, group in rows if group is not None})
+                    self._promote(connection, {group for _, _, group in rows if group is not None})
             else:
                 rows = self._held(connection, self._sql.ack, receipts)
-        return settled(leases, {number for number, _ in rows})
+        return settled(leases, {row[:2] for row in rows})
 
     def extend(self, receipts: Sequence[str], lease: float) -> Sequence[str | PortableError]:
         with self._pool.connection() as connection:
-            rows = self._held(connection, self._sql.extend, receipts, lease=lease)
+            rows = self._held(connection, self._sql.extend, receipts, lease=float(lease))
             if rows and lease <= LISTEN_SECONDS:  # those that wait look that often by themselves
                 connection.execute(self._sql.ring, self._ours)
-        answers = settled(leases_of(receipts), {number for number, _ in rows})
+        answers = settled(leases_of(receipts), {row[:2] for row in rows})
         return [error or receipt for error, receipt in zip(answers, receipts, strict=True)]
 
     def peek(self, limit: int) -> Sequence[Leased]:
@@ -143,7 +143,7 @@ class PostgresQueue:
         tokens = [_token(message) for message in messages]
         given: dict[str, Any] = {
             "tokens": tokens,
-            "delays": [message.delay for message in messages],
+            "delays": [float(message.delay) for message in messages],
             "attributes": [attributes_text(message.attributes) for message in messages],
             "bodies": [message.body for message in messages],
         }
@@ -172,7 +172,7 @@ class PostgresQueue:
         token = _token(message)
         given: dict[str, Any] = {
             "token": token,
-            "delay": message.delay,
+            "delay": float(message.delay),
             "group": message.group,
             "attributes": attributes_text(message.attributes),
             "body": message.body,
@@ -187,7 +187,7 @@ class PostgresQueue:
 
     def _lease(self, connection: Connection, limit: int, lease: float) -> list[Leased]:
         secret = draw_secret()
-        given = self._ours | {"limit": limit, "lease": lease, "secret": secret}
+        given = self._ours | {"limit": limit, "lease": float(lease), "secret": secret}
         rows = connection.execute(self._sql.lease, given).fetchall()
         rows.sort()  # RETURNING has no order
         return [leased(row, secret) for row in rows]
@@ -208,7 +208,11 @@ class PostgresQueue:
     def _held(
         self, connection: Connection, statement: str, receipts: Sequence[str], **given: float
     ) -> list[tuple[Any, ...]]:
-        """Run *statement* on messages whose leases last; return its rows."""
+        """Run *statement* on messages whose leases last.
+
+        Returns:
+            Message, secret and group of each.
+        """
         leases = [lease for lease in leases_of(receipts) if lease is not None]
         ids = {"ids": [lease.message for lease in leases]}
         secrets = {"secrets": [lease.secret for lease in leases]}

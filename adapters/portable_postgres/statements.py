@@ -121,12 +121,12 @@ class Statements:
             FROM {queue} WHERE name = %(queue)s"""
         self.ack = f"""
             DELETE FROM {message} AS message USING {given} WHERE message.{held}
-            RETURNING message.id, "group\""""
+            RETURNING message.id, given.secret, "group\""""
         self.extend = f"""
             UPDATE {message} AS message
             SET visible_at = statement_timestamp() + make_interval(secs => %(lease)s),
                 lease = CASE WHEN %(lease)s > 0 THEN lease END
-            FROM {given} WHERE message.{held} RETURNING message.id, "group\""""
+            FROM {given} WHERE message.{held} RETURNING message.id, given.secret, "group\""""
         self.promote = f"""
             UPDATE {message} SET visible_at = visible_at - {_BLOCKED}
             WHERE {_IS_BLOCKED} AND id IN (

@@ -39,13 +39,15 @@ def leases_of(receipts: Sequence[str]) -> list[Lease | None]:
     return [_parsed(receipt) for receipt in receipts]
 
 
-def settled(leases: Sequence[Lease | None], found: Collection[int]) -> list[PortableError | None]:
-    """An answer for each lease: `None` where its message is among those *found*."""
+def settled(
+    leases: Sequence[Lease | None], found: Collection[tuple[int, int]]
+) -> list[PortableError | None]:
+    """An answer for each lease: `None` where its message and secret are among those *found*."""
     if len(found) == len(leases):
         return [None] * len(leases)
     return [
         None
-        if lease is not None and lease.message in found
+        if lease is not None and lease[:2] in found
         else LeaseLost("the lease has ended, so the message may be with somebody else")
         for lease in leases
     ]
@@ -55,6 +57,8 @@ def _parsed(receipt: str) -> Lease | None:
     message, _, rest = receipt.partition(".")
     secret, _, group = rest.partition(".")
     try:
-        return Lease(int(message), int(secret, 16), group == _GROUPED)
+        if group in ("", _GROUPED):
+            return Lease(int(message), int(secret, 16), bool(group))
     except ValueError:
-        return None
+        pass
+    return None

@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from portable import interrupt
 from portable.errors import NoSpace, PortableError, QueueNotFound
@@ -106,14 +105,14 @@ class SQLiteQueue:
         with session as connection:
             connection.execute("BEGIN IMMEDIATE")
             rows = self._held(connection, sql.ACK, (), leases)
-            groups = {group for _, group in rows if group is not None}
+            groups = {group for _, _, group in rows if group is not None}
             for group in groups:
                 connection.execute(sql.PROMOTE, (self._name, group))
             connection.execute("COMMIT")
             session.changed()
         if groups:
             self._bell.ring()
-        return settled(leases, {number for number, _ in rows})
+        return settled(leases, {row[:2] for row in rows})
 
     def extend(self, receipts: Sequence[str], lease: float) -> Sequence[str | PortableError]:
         leases = leases_of(receipts)
@@ -125,7 +124,7 @@ class SQLiteQueue:
             connection.execute("COMMIT")
             session.changed()
         self._bell.ring()
-        answers = settled(leases, {number for (number,) in rows})
+        answers = settled(leases, {row[:2] for row in rows})
         return [error or receipt for error, receipt in zip(answers, receipts, strict=True)]
 
     def peek(self, limit: int) -> Sequence[Leased]:
@@ -235,19 +234,23 @@ class SQLiteQueue:
         statement: str,
         values: tuple[object, ...],
         leases: Iterable[Lease | None],
-    ) -> list[tuple[Any, ...]]:
-        """Run *statement* on messages whose leases last; return its rows."""
+    ) -> list[tuple[int, int, str | None]]:
+        """Run *statement* on messages whose leases last.
+
+        Returns:
+            Message, secret and group of each.
+        """
         now = self._clock()
         secrets: dict[int, list[int]] = {}
         for lease in leases:
             if lease is not None:
                 secrets.setdefault(lease.secret, []).append(lease.message)
-        rows: list[tuple[Any, ...]] = []
+        rows: list[tuple[int, int, str | None]] = []
         for secret, ids in secrets.items():
             marks = ",".join("?" * len(ids))
-            rows += connection.execute(
-                statement.format(marks), (*values, *ids, secret, self._name, now)
-            ).fetchall()
+            given = (*values, *ids, secret, self._name, now)
+            found = connection.execute(statement.format(marks), given)
+            rows += [(number, secret, group) for number, group in found]
         if not rows:
             self._must_exist(connection)
         return rows

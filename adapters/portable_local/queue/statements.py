@@ -25,7 +25,7 @@ NEXT = """
     FROM queue WHERE name = ?"""
 HELD = "id IN ({}) AND lease = ? AND queue = ? AND visible_at > ?"
 ACK = f'DELETE FROM message WHERE {HELD} RETURNING id, "group"'
-EXTEND = f"UPDATE message SET visible_at = ?, lease = iif(?, lease, NULL) WHERE {HELD} RETURNING id"
+EXTEND = f'UPDATE message SET visible_at = ?, lease = iif(?, lease, NULL) WHERE {HELD} RETURNING id, "group"'
 PROMOTE = f"""
     UPDATE message SET visible_at = visible_at - {BLOCKED}
     WHERE id = (SELECT min(id) FROM message WHERE queue = ? AND "group" = ?)
