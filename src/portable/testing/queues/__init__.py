@@ -14,6 +14,7 @@ from portable.testing.conformance import cases_of
 from portable.testing.queues.attributes import AttributeCases
 from portable.testing.queues.batches import BatchCases
 from portable.testing.queues.bodies import BodyCases
+from portable.testing.queues.consuming import ConsumeCases
 from portable.testing.queues.dead_letters import DeadLetterCases
 from portable.testing.queues.delays import DelayCases
 from portable.testing.queues.foreign import ForeignCases
@@ -34,6 +35,7 @@ class QueueConformance(
     BatchCases,
     DelayCases,
     DeadLetterCases,
+    ConsumeCases,
     GroupCases,
     ForeignCases,
     LifecycleCases,

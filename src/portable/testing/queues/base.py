@@ -37,6 +37,13 @@ def take_one(queue: Queue, *, lease: float | None = None) -> Message:
     return take(queue, 1, lease=lease)[0]
 
 
+def check_empty(queue: Queue) -> None:
+    """There is nothing, not even leased, as far as the provider tells."""
+    assert queue.receive() == []
+    stats = queue.stats()
+    assert {stats.visible, stats.leased, stats.delayed, stats.total} <= {0, None}
+
+
 class QueueCases:
     """Fixtures of every topic. A subclass of the suite brings `harness`."""
 
