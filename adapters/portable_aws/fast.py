@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from portable.endpoints import check_endpoint
-from portable.errors import NotFound, PortableError
-from portable.storage.driver import StorageDriver, StoredObject, WriteOptions
+from portable.errors import NotFound, PortableError, Throttled
+from portable.storage.driver import Page, StorageDriver, StoredObject, WriteOptions
 from portable.storage.http import quoted
 from portable_aws.codes import SPOILED, is_ambiguous, meaning
+from portable_aws.lean import Declined, Lister, Login
 from portable_aws.limits import capabilities
 from portable_aws.settings import DEFAULT_REGION, USUAL_CLASS, S3Settings
 from portable_obstore.dialect import NO_RETRIES, client_options, is_proxied, metadata
@@ -54,27 +55,50 @@ LONG_WAY = (
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
 )
+_PLAIN_KEY = "a"  # for a call that is about none: obstore doesn't see prefixes
 _BUCKET = re.compile(r"(?!.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _USUAL_REGION = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d+")
 
 
-class Login(NamedTuple):
-    """Where to, and as whom."""
-
-    endpoint: str
-    region: str
-    credentials: Callable[[], S3Credential]
-
-
 def connect(settings: S3Settings) -> FastDriver:
     """Make a driver with both engines; boto3 is imported when it is needed."""
-    dialect = S3Dialect(settings)
-    return FastDriver(
-        dialect,
-        partial(_sdk, settings),
-        puts=dialect if dialect.put_max else None,
-        demanded=settings.engine == "fast",
+    return S3FastDriver(
+        S3Dialect(settings), partial(_sdk, settings), demanded=settings.engine == "fast"
     )
+
+
+class S3FastDriver(FastDriver):
+    """`FastDriver` that lists without boto3, too."""
+
+    def __init__(
+        self, dialect: S3Dialect, make_sdk: Callable[[], StorageDriver], *, demanded: bool
+    ) -> None:
+        puts = dialect if dialect.put_max else None
+        super().__init__(dialect, make_sdk, puts=puts, demanded=demanded)
+        self._s3 = dialect
+
+    def list(
+        self, prefix: str, *, delimiter: bool, start_after: str, token: str | None, limit: int
+    ) -> Page:
+        if self._fast(_PLAIN_KEY) is not None and self._s3.lister is not None:
+            try:
+                return self._s3.lister.page(
+                    prefix, delimiter=delimiter, start_after=start_after, token=token, limit=limit
+                )
+            except Declined as answer:
+                failure = self._s3.failure(answer.status, answer.code, answer.message)
+                if isinstance(failure, Throttled):
+                    self._suspend()  # the SDK hears for how long
+                if failure is not None:
+                    raise failure from answer
+        return super().list(
+            prefix, delimiter=delimiter, start_after=start_after, token=token, limit=limit
+        )
+
+    def close(self) -> None:
+        if self._s3.lister is not None:
+            self._s3.lister.close()
+        super().close()
 
 
 def _sdk(settings: S3Settings) -> StorageDriver:
@@ -92,6 +116,7 @@ class S3Dialect:
 
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
+        self.lister: Lister | None = None
         self.capabilities = capabilities(settings)
         # Only the SDK hears whether an object was encrypted as asked, and sends Content-MD5.
         is_plain = settings.encryption is None and settings.checksums == "when_supported"
@@ -107,6 +132,7 @@ class S3Dialect:
         trusts_others = settings.ca_bundle or any(map(os.environ.get, TRUST))
         if trusts_others and login.endpoint.startswith("https:"):
             return None  # obstore would trust the usual authorities as well
+        self.lister = Lister(settings, login)
         return _store(settings, login)
 
     def login(self, sdk: Callable[[], StorageDriver]) -> Login | None:

@@ -72,9 +72,11 @@ def _stored(entry: Element, space: str, is_encoded: bool) -> StoredObject:
 
 
 def _decoded(text: str, is_encoded: bool) -> str:
-    return unquote_plus(text) if is_encoded else text
+    return unquote_plus(text) if is_encoded and ("%" in text or "+" in text) else text
 
 
 def _time(text: str) -> datetime:
     found = datetime.fromisoformat(text)
+    if found.tzinfo is UTC:
+        return found
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -12,7 +12,8 @@ from typing import Any
 
 from portable.errors import InvalidArgument, PortableError, Unsupported
 from portable.storage.driver import Capabilities, StorageDriver
-from portable_aws.fast import Login, S3Dialect, login_of_sdk
+from portable_aws.fast import S3Dialect, login_of_sdk
+from portable_aws.lean import Login
 from portable_aws.settings import S3Settings
 from portable_aws.storage import S3Storage
 from portable_digitalocean.settings import SpacesSettings

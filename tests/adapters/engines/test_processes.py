@@ -119,11 +119,12 @@ def test_a_mock_that_begins_first_works(server: S3Server) -> None:
     assert run(program, server, ENGINE="auto") == "mocked"
 
 
-def test_a_put_and_a_get_import_no_boto3(server: S3Server) -> None:
+def test_a_put_a_get_and_a_list_import_no_boto3(server: S3Server) -> None:
     """It takes half a second."""
     program = """
 bucket.put("a", b"1")
 assert bucket.get("a") == b"1"
+assert [info.key for info in bucket.list()] == ["a"]
 print(sorted(name for name in ("boto3", "botocore") if name in sys.modules))
 """
     assert run(program, server, ENGINE="auto") == "[]"
