@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import struct
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from portable.errors import (
     Unavailable,
 )
 from portable.storage import http
+from portable.storage.digests import Hash, ServerDigest, from_base64, from_etag
 from portable.storage.driver import StoredObject, WriteOptions
 from portable_aws.settings import USUAL_CLASS, S3Settings
 
@@ -110,6 +112,19 @@ def _whole_crc32(answer: Mapping[str, Any]) -> int | None:
         return None
     (crc32,) = struct.unpack(">I", base64.b64decode(value))
     return int(crc32)
+
+
+def own_digest(answer: Mapping[str, Any]) -> ServerDigest | None:
+    """A digest of the whole content from the headers of a HEAD, beside the CRC-32."""
+    if answer.get("ChecksumType") != "COMPOSITE":
+        for name, start in (("ChecksumSHA256", hashlib.sha256), ("ChecksumSHA1", _sha1)):
+            if (found := from_base64(answer.get(name), start)) is not None:
+                return found
+    return from_etag(answer["ETag"].strip('"'))
+
+
+def _sha1() -> Hash:
+    return hashlib.sha1(usedforsecurity=False)
 
 
 def written(

@@ -45,6 +45,7 @@ from portable_aws.shapes import (
     encoded,
     encryption,
     from_headers,
+    own_digest,
     whole_size,
     written,
 )
@@ -83,7 +84,9 @@ class S3Storage:
             if type(error) in BODYLESS:
                 self._explain(key, error)
             raise
-        return from_headers(key, answer, size=answer["ContentLength"])
+        return replace(
+            from_headers(key, answer, size=answer["ContentLength"]), digest=own_digest(answer)
+        )
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> S3Read:
         is_whole = start == 0 and end is None

@@ -22,6 +22,7 @@ from portable.errors import (
     Unavailable,
 )
 from portable.storage.driver import (
+from portable.storage.digests import from_base64
     Page,
     Part,
     PendingUpload,
@@ -88,7 +89,8 @@ class AzureStorage:
             # Its answer has no body: let a GET's tell what is wrong.
             self._client.send("GET", key, 200, stream=True).raw.close()
             raise
-        return from_headers(key, answer.headers)
+        found = from_headers(key, answer.headers)
+        return replace(found, digest=from_base64(answer.headers.get("content-md5")))
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> AzureRead:
         if start < 0:

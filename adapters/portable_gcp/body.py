@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
+from portable.storage.digests import ServerDigest, from_base64
 from portable.storage.driver import StoredObject
 from portable_gcp.errors import translated
 
@@ -25,6 +26,16 @@ def crc32c_of(body: bytes | memoryview) -> str:
     for block in blocks(body):
         value = google_crc32c.extend(value, bytes(block))
     return base64.b64encode(value.to_bytes(4, "big")).decode()
+
+
+def own_digest(resource: Mapping[str, Any]) -> ServerDigest | None:
+    """The digest in an object's resource: the MD5, which a composed one lacks, or the CRC-32C.
+
+    https://cloud.google.com/storage/docs/data-validation
+    """
+    if (found := from_base64(resource.get("md5Hash"))) is not None:
+        return found
+    return from_base64(resource.get("crc32c"), google_crc32c.Checksum)
 
 
 def blocks(body: bytes | memoryview) -> Iterator[memoryview]:

@@ -13,6 +13,7 @@ from portable.storage import http
 from portable.storage.driver import StoredObject, WriteOptions
 
 FIELDS = "name,size,generation,updated,contentType,metadata,storageClass,etag"
+DIGESTS = "md5Hash,crc32c"
 _GENERATION = re.compile(r"[1-9][0-9]{0,18}")
 _META = "x-goog-meta-"
 

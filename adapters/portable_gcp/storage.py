@@ -38,13 +38,14 @@ from portable.storage.http import RangeOutside, conditions, range_header
 from portable.storage.metadata import STAMP
 from portable.storage.types import SignedRequest
 from portable_gcp import batch
-from portable_gcp.body import GcsRead, crc32c_of, related
+from portable_gcp.body import GcsRead, crc32c_of, own_digest, related
 from portable_gcp.client import Answer, Client, key_path
 from portable_gcp.credentials import is_anonymous
 from portable_gcp.errors import translated
 from portable_gcp.multipart import UNFINISHED, Uploads, is_hidden, publish, staged_name
 from portable_gcp.settings import GcsSettings
 from portable_gcp.shapes import (
+    DIGESTS,
     FIELDS,
     checked_total,
     conditional,
@@ -95,7 +96,9 @@ class GcsStorage:
         return self.client.native
 
     def stat(self, key: str) -> StoredObject:
-        return from_resource(self._ask("GET", self._object(key), {"fields": FIELDS}))
+        asked = {"fields": f"{FIELDS},{DIGESTS}"}
+        resource = self._ask("GET", self._object(key), asked)
+        return replace(from_resource(resource), digest=own_digest(resource))
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> GcsRead:
         is_whole = start == 0 and end is None

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from portable.errors import PortableError
+from portable.storage.digests import ServerDigest
 from portable.storage.types import SignedRequest
 
 
@@ -66,6 +67,8 @@ class StoredObject:
         metadata: As stored: `portable`'s own entry included, values still encoded; `None` where
             the answer doesn't carry it.
         crc32: Of the whole content, from the provider's own checksum; `None` where it has none.
+        digest: A digest of another kind that the server keeps; from `stat` only, and `None` where
+            there is none.
     """
 
     key: str
@@ -75,6 +78,7 @@ class StoredObject:
     content_type: str | None = None
     metadata: Mapping[str, str] | None = None
     crc32: int | None = None
+    digest: ServerDigest | None = None
     etag: str | None = None
     storage_class: str | None = None
     version: str | None = None

@@ -19,6 +19,7 @@ from portable.errors import (
     Unavailable,
 )
 from portable.storage.checksums import combine
+from portable.storage.digests import proven
 from portable.storage.metadata import read_stamp
 
 if TYPE_CHECKING:
@@ -180,12 +181,25 @@ def get(connection: Connection, key: str, wanted: Range | None, if_match: str | 
     if wanted is not None:
         return _get_range(connection, key, wanted, if_match)
 
-    def whole() -> bytes:
-        buffer = _Buffer()
-        fetch_whole(connection, key, lambda info: buffer.prepare(info.size), buffer.write, if_match)
-        return buffer.take()
+    return reread(partial(_whole, connection, key, if_match))
 
-    return reread(whole)
+
+def _whole(connection: Connection, key: str, if_match: str | None) -> bytes:
+    stream = ObjectStream(connection, key, if_match=if_match)
+    try:
+        info = stream.info
+        if info.size > READ_BYTES:
+            buffer = _Buffer()
+            buffer.prepare(info.size)
+            verify(connection, info, _drained(connection, key, stream, buffer.write))
+            return buffer.take()
+        data = stream.read()
+        while stream.position < stream.end:
+            data += stream.read()
+    finally:
+        stream.close()
+    verify(connection, info, zlib.crc32(data))
+    return data
 
 
 def reread(read: Callable[[], T]) -> T:
@@ -219,14 +233,16 @@ def fetch_whole(
     try:
         info = stream.info
         prepare(info)
-        if info.size > PARALLEL_BYTES:
-            crc32 = _drain_large(connection, key, stream, sink)
-        else:
-            crc32 = stream.drain(sink)
+        crc32 = _drained(connection, key, stream, sink)
     finally:
         stream.close()
-    verify(info, crc32)
-    return info
+    return verify(connection, info, crc32)
+
+
+def _drained(connection: Connection, key: str, stream: ObjectStream, sink: Sink) -> int:
+    if stream.info.size > PARALLEL_BYTES:
+        return _drain_large(connection, key, stream, sink)
+    return stream.drain(sink)
 
 
 def expected_crc32(info: StoredObject) -> int | None:
@@ -237,14 +253,25 @@ def expected_crc32(info: StoredObject) -> int | None:
     return stamp.crc32 if stamp else None
 
 
-def verify(info: StoredObject, crc32: int) -> None:
-    """Raise `IntegrityError` when *crc32* isn't what *info* promises."""
+def verify(connection: Connection, info: StoredObject, crc32: int) -> StoredObject:
+    """Return *info* when a read of it all, whose CRC-32 is *crc32*, gave what is stored.
+
+    Where the digest that the writer left is another one, the server's own has the last word: a
+    tool may have replaced the content and kept the metadata. *info* then has the right digest.
+
+    Raises:
+        IntegrityError: nothing shows that these are the bytes.
+    """
     expected = expected_crc32(info)
-    if expected is not None and expected != crc32:
+    if expected is None or expected == crc32:
+        return info
+    shown = proven(connection, info, crc32)
+    if shown is None:
         raise IntegrityError(
             f"{info.size} bytes were read and their CRC-32 is {crc32:08x}, not {expected:08x}: "
             f"they were changed on the way or where they are stored"
         )
+    return shown
 
 
 def get_ranges(connection: Connection, key: str, ranges: Sequence[Range]) -> list[bytes]:
@@ -416,7 +443,7 @@ def iterate(connection: Connection, key: str, info: StoredObject) -> Generator[b
         while data := stream.read():
             crc32 = zlib.crc32(data, crc32)
             if stream.position == stream.end:
-                verify(info, crc32)
+                verify(connection, info, crc32)
             yield data
     finally:
         stream.close()

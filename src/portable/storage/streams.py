@@ -166,7 +166,7 @@ class ObjectReader(io.RawIOBase):
         self._crc32_end = end
         if end == self._info.size:
             with self._connection.located("read", self._shown):
-                verify(self._info, self._crc32)
+                verify(self._connection, self._info, self._crc32)
 
     def _drop_ahead(self) -> None:
         while self._ahead:

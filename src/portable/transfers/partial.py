@@ -62,7 +62,7 @@ class Download:
         for start in starts:
             whole = combine(whole, self._crcs[start], self._end(start) - start)
         try:
-            verify(self._info, whole)
+            verify(self._connection, self._info, whole)
         except BaseException:
             os.ftruncate(self._notes, 0)
             raise

@@ -91,12 +91,16 @@ class AzureOracle(Oracle):
         return True
 
     def damage(self, key: str) -> bool:
-        there = self._client.get_blob_client(key).get_blob_properties()
+        # In blocks, so that the service itself has no digest of it.
+        from azure.storage.blob import BlobBlock, ContentSettings
+
+        blob = self._client.get_blob_client(key)
+        there = blob.get_blob_properties()
         body = self.read(key)
-        self.write(
-            key,
-            body[:-1] + bytes([body[-1] ^ 1]),
-            content_type=there.content_settings.content_type,
+        blob.stage_block(block := block_id(new_upload(), 1), body[:-1] + bytes([body[-1] ^ 1]))
+        blob.commit_block_list(
+            [BlobBlock(block)],
+            content_settings=ContentSettings(content_type=there.content_settings.content_type),
             metadata=there.metadata,
         )
         return True
