@@ -6,10 +6,7 @@ which every endpoint beyond this machine must use, a changed byte breaks the con
 
 from __future__ import annotations
 
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +16,7 @@ from typing import Any
 import pytest
 
 from portable.errors import PortableError, Unavailable
+from tests.tls import TlsServer, make_certificate
 
 from .operations import OPERATIONS
 from .running import Call
@@ -26,7 +24,6 @@ from .scenes import Scene
 from .stage import Stage
 from .targets import TARGETS, alone, each_target
 
-PIECE = 65536
 FLIPS = 8
 TRIED = (
     "get range",
@@ -43,96 +40,10 @@ TRIED = (
 TRIED_ELSEWHERE = ("get range", "list 3 pages", "put small")
 
 
-class TlsServer:
-    """TLS in front of a server, and a wire on which one byte is flipped.
-
-    Attributes:
-        flip_at: Which byte of all that it sends, from 0; `None` for none.
-        sent: Bytes sent so far.
-    """
-
-    def __init__(self, upstream_port: int, certificate: Path) -> None:
-        self._upstream_port = upstream_port
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate)
-        self._inner = socket.create_server(("127.0.0.1", 0))
-        self._outer = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._outer.getsockname()[1]
-        self.flip_at: int | None = None
-        self.sent = 0
-        self._start(self._accept, self._inner, self._decrypt)
-        self._start(self._accept, self._outer, self._carry)
-
-    def close(self) -> None:
-        for listener in (self._inner, self._outer):
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-
-    def _start(self, target: object, *arguments: object) -> None:
-        threading.Thread(target=target, args=arguments, daemon=True).start()  # type: ignore[arg-type]
-
-    def _accept(self, listener: socket.socket, serve: object) -> None:
-        with suppress(OSError):
-            while True:
-                self._start(serve, listener.accept()[0])
-
-    def _decrypt(self, raw: socket.socket) -> None:
-        try:
-            with self._context.wrap_socket(raw, server_side=True) as client:
-                self._join(client, self._upstream_port)
-        except OSError:
-            raw.close()
-
-    def _carry(self, client: socket.socket) -> None:
-        with client:
-            self._join(client, self._inner.getsockname()[1], is_wire=True)
-
-    def _join(self, client: socket.socket, port: int, *, is_wire: bool = False) -> None:
-        with socket.create_connection(("127.0.0.1", port)) as server:
-            up = threading.Thread(target=_copy, args=(client, server), daemon=True)
-            up.start()
-            with suppress(OSError):
-                while data := server.recv(PIECE):
-                    client.sendall(self._flipped(data) if is_wire else data)
-            for end in (client, server):
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-            up.join(5)
-
-    def _flipped(self, data: bytes) -> bytes:
-        start, self.sent = self.sent, self.sent + len(data)
-        if self.flip_at is None or not start <= self.flip_at < self.sent:
-            return data
-        at, self.flip_at = self.flip_at - start, None
-        return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(PIECE):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate of its own making for 127.0.0.1, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
-    arguments = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
-    named = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
-    subprocess.run(
-        [openssl, *arguments.split(), *named, "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
-    both.write_bytes(key.read_bytes() + certificate.read_bytes())
-    return both
+    """Of 127.0.0.1, with its key."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def _each_with_bundle() -> list[Any]:
@@ -155,7 +66,7 @@ def plain() -> Iterator[int]:
             with suppress(OSError):
                 while True:
                     with listener.accept()[0] as client:
-                        client.recv(PIECE)
+                        client.recv(65536)
                         client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         threading.Thread(target=answer, daemon=True).start()
