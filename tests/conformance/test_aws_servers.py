@@ -121,6 +121,8 @@ class TestMotoServer(StorageConformance):
 class TestMinistack(StorageConformance):
     """It keeps no whole-object checksums of multipart uploads, so ours ride in the metadata."""
 
+    root = False
+
     @pytest.fixture
     def harness(
         self, ministack_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -134,6 +136,8 @@ class TestMinistack(StorageConformance):
 @pytest.mark.xdist_group("seaweedfs")
 class TestSeaweedFS(StorageConformance):
     """It checks signatures and every checksum."""
+
+    root = False
 
     @pytest.fixture
     def harness(
@@ -165,6 +169,8 @@ class TestMinistackFast(StorageConformance):
 @pytest.mark.xdist_group("seaweedfs")
 class TestSeaweedFSFast(StorageConformance):
     """The same by obstore."""
+
+    root = False
 
     @pytest.fixture
     def harness(

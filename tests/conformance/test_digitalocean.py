@@ -50,6 +50,8 @@ def _create_once(server: S3Server, name: str) -> None:
 class TestSpaces(StorageConformance):
     """With conditional writes, as for a bucket that is known to enforce them."""
 
+    root = False
+
     @pytest.fixture
     def harness(self, seaweed: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
         """A new folder: the first write to a new bucket takes 200 ms here."""

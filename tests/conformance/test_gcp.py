@@ -108,6 +108,8 @@ def foreign() -> Iterator[GcsServer]:
 class TestFakeGcsServer(StorageConformance):
     """fake-gcs-server, with large objects in one request: it has no multipart uploads."""
 
+    root = False
+
     @pytest.fixture
     def harness(
         self, foreign: GcsServer, fake: FakeGcs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

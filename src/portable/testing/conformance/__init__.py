@@ -73,11 +73,11 @@ class StorageConformance(
 
 
 def cases_of(suite: type) -> dict[str, object]:
-    """Every case and fixture, by name. Two topics with a case of one name would hide one."""
+    """Every case, fixture and hook, by name. Two topics with a case of one name would hide one."""
     found: dict[str, object] = {}
     for topic in suite.__mro__[1:]:
         for name, value in vars(topic).items():
-            if name.startswith("test") or _is_fixture(value):
+            if name.startswith(("test", "pytest_")) or _is_fixture(value):
                 if name in found:
                     raise TypeError(f"two topics of the suite have {name!r}")
                 found[name] = value

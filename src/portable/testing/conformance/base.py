@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import pytest
 
@@ -80,14 +81,27 @@ class Raw:
 
 
 class Cases:
-    """Fixtures of every topic. A subclass of the suite brings `harness`."""
+    """Fixtures of every topic. A subclass of the suite brings `harness`.
+
+    Attributes:
+        root: Run each case at the root of the bucket, too? It costs twice the time; off, each
+            runs below a prefix only. For a driver that has passed at the root of another server.
+    """
+
+    root: ClassVar[bool] = True
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run cases that look at a bucket at each place of it."""
+        if "raw" in metafunc.fixturenames:
+            places = {"root": "", "prefix": PREFIX} if self.root else {"prefix": PREFIX}
+            metafunc.parametrize("raw", places.values(), ids=places, indirect=True)
 
     @pytest.fixture(autouse=True)
     def _known_faults(self, request: pytest.FixtureRequest, harness: Harness) -> None:
         """Expect the cases to fail that a stand-in is known to fail, and notice when they don't."""
         expect_known_faults(request, harness.quirks, QUIRKS)
 
-    @pytest.fixture(params=["", PREFIX], ids=["root", "prefix"])
+    @pytest.fixture
     def raw(self, request: pytest.FixtureRequest, harness: Harness) -> Iterator[Raw]:
         """The oracle's view; afterwards, whatever is outside the prefix has to be as it was."""
         if not request.param:
