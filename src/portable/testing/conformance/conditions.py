@@ -169,6 +169,7 @@ class ConditionCases(Cases):
         assert watch.calls == []
         assert raw.keys() == set()
 
+    @quirk("unsafe_threads")
     @pytest.mark.usefixtures("creating")
     def test_one_of_many_creators_wins(self, bucket: Bucket, raw: Raw) -> None:
         """Eight threads, several rounds: one succeeds and it is its bytes that are there."""
