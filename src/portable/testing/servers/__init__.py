@@ -18,6 +18,7 @@ from portable.testing.servers._azurite import (
 )
 from portable.testing.servers._environments import cache_folder
 from portable.testing.servers._fake_gcs import GcsServer, fake_gcs_server, make_gcs_bucket
+from portable.testing.servers._fauxqs import fauxqs
 from portable.testing.servers._ministack import ministack
 from portable.testing.servers._moto import moto_server
 from portable.testing.servers._postgres import PostgresServer, postgres
@@ -27,6 +28,7 @@ from portable.testing.servers._server import (
     ServerUnavailable,
     client,
     make_bucket,
+    queue_client,
     running_with_bucket,
     servers_required,
     skip_or_fail,
@@ -43,12 +45,14 @@ __all__ = [
     "client",
     "container",
     "fake_gcs_server",
+    "fauxqs",
     "make_bucket",
     "make_container",
     "make_gcs_bucket",
     "ministack",
     "moto_server",
     "postgres",
+    "queue_client",
     "running_with_bucket",
     "seaweedfs",
     "servers_required",

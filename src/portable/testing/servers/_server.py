@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
 
 TIMEOUT_SECONDS = 20
 
@@ -20,10 +21,10 @@ class ServerUnavailable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """A running S3 server.
+    """A running server that speaks as AWS does: S3, and some of them SQS.
 
     Attributes:
-        name: ``"moto"``, ``"ministack"`` or ``"seaweedfs"``.
+        name: ``"moto"``, ``"ministack"``, ``"seaweedfs"`` or ``"fauxqs"``.
         endpoint: ``http://127.0.0.1:PORT``.
         checks_credentials: Does a wrong key or secret fail? If not, anything is let in.
     """
@@ -45,18 +46,29 @@ def client(server: S3Server, **config: Any) -> S3Client:
 
     *config* is for `botocore.config.Config` and wins over that.
     """
+    made: S3Client = _client(server, "s3", {"s3": {"addressing_style": "path"}, **config})
+    return made
+
+
+def queue_client(server: S3Server, **config: Any) -> SQSClient:
+    """Return a boto3 client of the SQS that *server* has, if it has one; else as `client`."""
+    made: SQSClient = _client(server, "sqs", config)
+    return made
+
+
+def _client(server: S3Server, service: str, config: dict[str, Any]) -> Any:
     import boto3
     from botocore.config import Config
 
     settings: dict[str, Any] = {
-        "s3": {"addressing_style": "path"},
         "retries": {"total_max_attempts": 1},
         "connect_timeout": TIMEOUT_SECONDS,
         "read_timeout": TIMEOUT_SECONDS,
     }
     # boto3's default session is shared by all threads and isn't safe to make clients with.
-    return boto3.session.Session().client(
-        "s3",
+    session: Any = boto3.session.Session()
+    return session.client(
+        service,
         endpoint_url=server.endpoint,
         aws_access_key_id=server.access_key,
         aws_secret_access_key=server.secret_key,
