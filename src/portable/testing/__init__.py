@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         QueueHarness,
         QueueOracle,
     )
+    from portable.testing.queues.stateful import QueueMachine, queue_state_machine
     from portable.testing.stateful import StorageMachine, storage_state_machine
 
 __all__ = [
@@ -34,11 +35,13 @@ __all__ = [
     "Oracle",
     "QueueConformance",
     "QueueHarness",
+    "QueueMachine",
     "QueueOracle",
     "Quirk",
     "StorageConformance",
     "StorageMachine",
     "emulate",
+    "queue_state_machine",
     "storage_state_machine",
 ]
 
@@ -49,11 +52,13 @@ _HOMES = {
     "Oracle": "harness",
     "QueueConformance": "queues",
     "QueueHarness": "queues",
+    "QueueMachine": "queues.stateful",
     "QueueOracle": "queues",
     "Quirk": "conformance",
     "StorageConformance": "conformance",
     "StorageMachine": "stateful",
     "emulate": "emulators",
+    "queue_state_machine": "queues.stateful",
     "storage_state_machine": "stateful",
 }
 

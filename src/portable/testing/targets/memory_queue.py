@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -61,3 +61,10 @@ def memory_queue_harness() -> QueueHarness:
 
 def _bucket(name: str) -> Bucket:
     return open_memory_bucket(name)
+
+
+def open_frozen_queue() -> tuple[Queue, Callable[[float], None]]:
+    """A queue whose clock stands still, and how to move it: for `queue_state_machine`."""
+    clock = Clock(frozen=True)
+    queue = open_memory_queue(f"q{uuid.uuid4().hex[:16]}", clock=clock, max_attempts=1_000_000)
+    return queue, clock.advance
