@@ -1,4 +1,8 @@
+"""How keys become names of files. PORTABLE_EXAMPLES sets how many random ones are tried."""
+
 from __future__ import annotations
+
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -6,6 +10,7 @@ from hypothesis import strategies as st
 
 from portable_local.names import INTERNAL, key_of, path_of, segment_of
 
+EXAMPLES = int(os.environ.get("PORTABLE_EXAMPLES", "1000"))
 ANY_SEGMENT = st.one_of(
     st.text(min_size=1, max_size=30),
     st.text(alphabet="aA%.+2Ee :é~", min_size=1, max_size=30),
@@ -19,7 +24,7 @@ FILE_NAMES = st.one_of(
 ).filter(lambda name: "/" not in name and "\0" not in name)
 
 
-@settings(max_examples=4_000, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
 @given(ANY_KEY)
 def test_every_key_comes_back_from_its_path(key: str) -> None:
     path = path_of(key)
@@ -33,7 +38,7 @@ def test_every_key_comes_back_from_its_path(key: str) -> None:
     assert key_of(path) == key
 
 
-@settings(max_examples=2_000, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
 @given(ANY_KEY)
 def test_every_name_fits_every_file_system(key: str) -> None:
     for name in path_of(key):
@@ -44,13 +49,13 @@ def test_every_name_fits_every_file_system(key: str) -> None:
         assert name.upper() not in ("CON", "NUL", "LPT1")
 
 
-@settings(max_examples=2_000, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
 @given(ANY_KEY, ANY_KEY)
 def test_two_keys_never_share_a_path(one: str, other: str) -> None:
     assert (path_of(one) == path_of(other)) == (one == other)
 
 
-@settings(max_examples=4_000, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
 @given(st.lists(FILE_NAMES, min_size=1, max_size=2))
 def test_a_file_name_is_of_the_key_that_has_it_or_of_none(pieces: list[str]) -> None:
     segment = segment_of(pieces)
@@ -60,7 +65,7 @@ def test_a_file_name_is_of_the_key_that_has_it_or_of_none(pieces: list[str]) -> 
         segment.encode()
 
 
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
 @given(ANY_KEY)
 def test_no_key_leads_into_the_internal_folder(key: str) -> None:
     assert path_of(key)[0] != INTERNAL
