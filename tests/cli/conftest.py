@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import portable
+import portable_memory.queue
 import portable_memory.storage
 from portable.cli.app import app
 from portable.testing.servers import (
@@ -61,6 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # With it, a write fails at once; without, the interpreter may fail at its very end.
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     monkeypatch.setattr(portable_memory.storage, "_stores", {})
+    monkeypatch.setattr(portable_memory.queue, "_stores", {})
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

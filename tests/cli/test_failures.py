@@ -36,6 +36,7 @@ CODES = {
     "DeadlineExceeded": 6,
     "IntegrityError": 1,
     "OutcomeUnknown": 1,
+    "NotAllSent": 1,
     "LeaseLost": 1,
     "Unsupported": 1,
     "ConfigError": 2,

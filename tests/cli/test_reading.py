@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from portable.cli.reading import duration
+from portable.cli.values import duration
 from portable.errors import InvalidArgument
 from portable.storage import Bucket
 from portable.testing.servers import S3Server, make_bucket

@@ -16,6 +16,7 @@ from portable.cli import (
     doctor,
     emulating,
     listing,
+    queues,
     reading,
     removing,
     syncing,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (listing, reading, copying, syncing, removing, configuring, doctor, emulating):
+for group in (listing, reading, copying, syncing, removing, queues, configuring, doctor, emulating):
     group.add_to(app)
 
 
@@ -49,7 +50,7 @@ def root(
     verbose: Verbose = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """One command for object storage at every provider."""
+    """One command for object storage and queues at every provider."""
     options = options_of(context)
     options.add(profile=profile, as_json=as_json, quiet=quiet, verbose=verbose)
     if version:

@@ -5,7 +5,7 @@ Nothing is sent, and a configuration that can't be read offers nothing: there is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from portable.errors import PortableError
 
@@ -29,6 +29,18 @@ def emulated(incomplete: str) -> list[str]:
     from portable.testing.emulators import PROVIDERS
 
     return _beginning(incomplete, PROVIDERS)
+
+
+def queues(incomplete: str) -> list[str]:
+    """Queues that the active profile names."""
+    from portable.config import state
+    from portable.config.profiles import active_profile
+
+    try:
+        named = active_profile(state.configured(), None).table.get("queues", {})
+    except PortableError:
+        return []
+    return _beginning(incomplete, named if isinstance(named, Mapping) else ())
 
 
 def _written() -> list[str]:

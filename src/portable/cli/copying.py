@@ -15,6 +15,7 @@ from portable.cli.progress import shown
 from portable.cli.reading import write_out
 from portable.cli.session import Session
 from portable.cli.syncing import DryRun, Exclude, Include, carry_out, folder_of
+from portable.cli.values import pairs
 from portable.errors import InvalidArgument, NotFound, ObjectChanged
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def copy(
     profile's bucket. Nothing is ever there in part: a copy that fails leaves what was there.
     """
     write = WriteOptions(
-        content_type=content_type, metadata=_pairs(metadata or []), if_absent=if_absent
+        content_type=content_type, metadata=pairs(metadata or [], "--metadata"), if_absent=if_absent
     )
     if recursive:
         if write.any:
@@ -246,18 +247,6 @@ def _takes_several(target: str) -> bool:
 
 def _is_place(target: str) -> bool:
     return parse(target).is_folder
-
-
-def _pairs(texts: list[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InvalidArgument(f"--metadata is NAME=VALUE, not {text!r}")
-        if name in pairs:
-            raise InvalidArgument(f"--metadata has {name!r} twice")
-        pairs[name] = value
-    return pairs
 
 
 def _done(session: Session, source: str, target: str, info: ObjectInfo) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,28 +14,15 @@ from logging import INFO, Handler, LogRecord, getLogger
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from portable.cli import completing
-from portable.cli.commands import command, options_of
+from portable.cli.commands import command
+from portable.cli.programs import BeforeProgram, exit_code, found
 from portable.cli.session import Session
 from portable.errors import InvalidArgument, PortableError
 
 if TYPE_CHECKING:
     from portable.testing.emulators import Emulation
-
-SIGNALLED = 128  # a shell's exit code of a program that a signal ended, less the signal's number
-
-
-class BeforeProgram(TyperCommand):
-    """A command line that ends at ``--``, where that of another program begins."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        if "--" in args:
-            end = args.index("--")
-            options_of(ctx).program = tuple(args[end + 1 :])
-            args = args[:end]
-        return super().parse_args(ctx, args)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,7 +50,7 @@ def emulate(
     from portable.testing.emulators import started
     from portable.testing.servers import ServerUnavailable
 
-    program = _found(session.options.program)
+    program = found(session.options.program)
     with ExitStack() as stack:
         stack.enter_context(_told(session))
         try:
@@ -87,16 +73,6 @@ def _ordered(session: Session, providers: list[str]) -> list[str]:
     if chosen is not None and chosen not in providers:
         raise InvalidArgument(f"--profile: {chosen!r} isn't among the providers to emulate")
     return list(dict.fromkeys([*([chosen] if chosen else []), *providers]))
-
-
-def _found(program: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if program is None:
-        return None
-    if not program:
-        raise InvalidArgument("no program is named after '--'")
-    if shutil.which(program[0]) is None:
-        raise InvalidArgument(f"there is no program {program[0]!r}")
-    return program
 
 
 @contextmanager
@@ -159,4 +135,4 @@ def _run(program: tuple[str, ...], emulation: Emulation) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return code if code >= 0 else SIGNALLED - code
+    return exit_code(code)

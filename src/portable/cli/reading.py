@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,13 +13,12 @@ from portable.cli.addresses import single
 from portable.cli.commands import command
 from portable.cli.listing import when
 from portable.cli.session import Session
-from portable.errors import InvalidArgument
+from portable.cli.values import duration
 
 if TYPE_CHECKING:
     from portable.storage import Bucket
 
 COPY_BYTES = 1024**2
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -80,19 +77,3 @@ def sign(
             f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.headers.items()
         )
         session.note(f"it needs these headers: curl -T FILE {headers_given} URL")
-
-
-def duration(text: str) -> timedelta:
-    """Read ``90s``, ``15m``, ``1h``, ``7d``, ``1h30m`` or plain seconds.
-
-    Raises:
-        InvalidArgument: *text* is none of these.
-    """
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return timedelta(seconds=int(text))
-    if not re.fullmatch(r"([0-9]{1,9}[smhd])+", text):
-        raise InvalidArgument(
-            f"{text!r} is no time: write a number with s, m, h or d, such as 90s, 1h or 7d"
-        )
-    pieces = re.findall(r"([0-9]+)([smhd])", text)
-    return timedelta(seconds=sum(int(number) * UNIT_SECONDS[unit] for number, unit in pieces))

@@ -1,0 +1,141 @@
+"""``portable queue …``, on queues in memory and, where several processes are in it, local ones."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+import portable
+from tests.cli.conftest import Run
+
+MEMORY = ("--profile", "memory", "queue")
+TAKE = ("-Q", "memory://jobs")
+
+
+def test_what_is_sent_is_received_and_gone(run: Run) -> None:
+    sent = run(*MEMORY, "send", *TAKE, '{"lr": 0.1}', "[1, 2]")
+    assert (sent.code, len(sent.lines)) == (0, 2)
+    assert run(*MEMORY, "receive", *TAKE, "-n", "2").lines == ['{"lr": 0.1}', "[1, 2]"]
+    assert run(*MEMORY, "receive", *TAKE).code == 3
+
+
+def test_json_has_everything_about_a_message(run: Run) -> None:
+    (identity,) = run(
+        *MEMORY, "send", *TAKE, "--bytes", "-a", "a=1", "-a", "b=x=y", "--json", given=b"\0\xff"
+    ).document["ids"]
+    told = run(*MEMORY, "receive", *TAKE, "--json").document
+    assert told["sent_at"].startswith("2")
+    assert {name: told[name] for name in told if name != "sent_at"} == {
+        "id": identity,
+        "body": None,
+        "body_base64": base64.b64encode(b"\0\xff").decode(),
+        "attributes": {"a": "1", "b": "x=y"},
+        "attempts": 1,
+        "group": None,
+    }
+
+
+def test_bytes_are_printed_as_they_are(run: Run) -> None:
+    run(*MEMORY, "send", *TAKE, "--bytes", given=b"\0\xff")
+    assert run(*MEMORY, "receive", *TAKE).out == b"\0\xff\n"
+
+
+def test_lines_are_messages_of_their_own(run: Run) -> None:
+    given = "".join(f'{{"n": {number}}}\n\n' for number in range(2500))
+    assert len(run(*MEMORY, "send", *TAKE, "--lines", given=given).lines) == 2500
+    assert portable.open_queue("memory://jobs").stats().visible == 2500
+
+
+def test_text_needs_to_be_called_so(run: Run) -> None:
+    refused = run(*MEMORY, "send", *TAKE, "hello")
+    assert refused.code == 2
+    assert "isn't JSON" in refused.err
+    assert "--text" in refused.err
+    assert run(*MEMORY, "send", *TAKE, "--text", "hello").code == 0
+    assert run(*MEMORY, "receive", *TAKE).lines == ['"hello"']
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--text", "--bytes", "x"], "not both"),
+        (["--lines", "1"], "no body is given"),
+        (["-a", "novalue", "1"], "--attribute is NAME=VALUE"),
+        (["--delay", "soon", "1"], "is no time"),
+        (["--dedup-id", "one", "1", "2"], "is for one message"),
+    ],
+)
+def test_a_line_that_makes_no_sense_sends_nothing(run: Run, words: list[str], why: str) -> None:
+    refused = run(*MEMORY, "send", *TAKE, *words)
+    assert refused.code == 2
+    assert why in refused.err
+    assert run(*MEMORY, "receive", *TAKE).code == 3
+
+
+def test_a_delay_and_a_second_message_of_the_same_id(run: Run) -> None:
+    run(*MEMORY, "send", *TAKE, "--delay", "1h", "1")
+    run(*MEMORY, "send", *TAKE, "--dedup-id", "one", "--group", "g", "2")
+    run(*MEMORY, "send", *TAKE, "--dedup-id", "one", "--group", "g", "3")
+    stats = run(*MEMORY, "stats", *TAKE, "--json").document["queues"]["jobs"]
+    assert (stats["visible"], stats["delayed"]) == (1, 1)
+
+
+def test_a_look_leaves_everything_as_it_was(run: Run) -> None:
+    run(*MEMORY, "send", *TAKE, "1")
+    assert run(*MEMORY, "peek", *TAKE).lines == ["1"]
+    assert run(*MEMORY, "receive", *TAKE, "--no-ack", "--json").document["attempts"] == 1
+    assert run(*MEMORY, "receive", *TAKE, "--json").document["attempts"] == 2
+
+
+def test_dead_letters_are_shown_with_their_reason_and_brought_back(run: Run) -> None:
+    queue = portable.open_queue("memory://jobs")
+    queue.send({"n": 1})
+    queue.receive()[0].dead_letter("no such file")
+    shown = run(*MEMORY, "dead", *TAKE)
+    assert "no such file" in shown.text
+    assert '{"n": 1}' in shown.text
+    told = run(*MEMORY, "dead", *TAKE, "--json").document
+    assert told["attributes"]["dead-letter-reason"] == "no such file"
+    assert run(*MEMORY, "redrive", *TAKE, "--json").document == {"redriven": 1}
+    assert run(*MEMORY, "dead", *TAKE).code == 3
+    assert run(*MEMORY, "receive", *TAKE).lines == ['{"n": 1}']
+
+
+def test_purge_asks_and_takes_no_for_an_answer(run: Run) -> None:
+    run(*MEMORY, "send", *TAKE, "1")
+    refused = run(*MEMORY, "purge", *TAKE, given="n\n")
+    assert refused.code == 1
+    assert "nothing was removed" in refused.err
+    assert run(*MEMORY, "purge", *TAKE, "--json").code == 2
+    assert run(*MEMORY, "purge", *TAKE, "--dead", "--yes").code == 0
+    assert run(*MEMORY, "stats", *TAKE, "--json").document["queues"]["jobs"]["visible"] == 1
+    assert run(*MEMORY, "purge", *TAKE, given="y\n").code == 0
+    assert run(*MEMORY, "receive", *TAKE).code == 3
+
+
+def test_stats_tell_of_the_queue_and_its_dead_letters(run: Run) -> None:
+    run(*MEMORY, "send", *TAKE, "1", "2")
+    assert "visible 2" in run(*MEMORY, "stats", *TAKE).text
+
+
+def test_a_program_handles_each_message(run: Run) -> None:
+    queue = portable.open_queue("memory://jobs")
+    queue.send_many([{"n": 1}, {"n": 2}])
+    program = ("sh", "-c", 'cat > "$PORTABLE_MESSAGE_ID.$PORTABLE_MESSAGE_ATTEMPTS"')
+    done = run(*MEMORY, "consume", *TAKE, "--idle", "0s", "--json", "--", *program)
+    assert done.document["handled"] == 2
+    assert queue.receive() == []
+
+
+def test_a_program_that_fails_hands_the_message_back(run: Run) -> None:
+    queue = portable.open_queue("memory://jobs")
+    queue.send(1)
+    failed = run(*MEMORY, "consume", *TAKE, "-n", "1", "--json", "--", "sh", "-c", "exit 3")
+    assert failed.document["retried"] == 1
+    assert failed.document["errors"] == {"ProgramFailed": 1}
+
+
+def test_consume_needs_a_program(run: Run) -> None:
+    assert "name the program" in run(*MEMORY, "consume", *TAKE).err
+    assert "there is no program" in run(*MEMORY, "consume", *TAKE, "--", "no-such-program").err
