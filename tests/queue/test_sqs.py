@@ -1,0 +1,67 @@
+"""Queues on SQS conform, on three stand-ins that are each wrong somewhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from portable.testing import QueueConformance, QueueHarness
+from portable.testing.servers import (
+    S3Server,
+    ServerUnavailable,
+    fauxqs,
+    moto_server,
+    queue_client,
+    skip_or_fail,
+)
+from portable.testing.targets.s3 import REGION, isolate
+from portable.testing.targets.sqs import MOTO_QUIRKS, MotoClock, sqs_harness
+
+IN_PROCESS = {
+    **MOTO_QUIRKS,
+    "in_process": "mock_aws patches botocore in this process only",
+}
+FAUXQS: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch)
+
+
+@pytest.fixture(scope="module", params=[moto_server, fauxqs], ids=lambda start: start.__name__)
+def server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(request.param())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        yield started
+
+
+class TestMotoInProcess(QueueConformance):
+    """What users' own tests with `mock_aws` see, by a clock that the suite moves."""
+
+    @pytest.fixture
+    def harness(self) -> Iterator[QueueHarness]:
+        """A queue of a new name."""
+        clock = MotoClock()
+        with mock_aws(), clock.in_moto():
+            client = boto3.session.Session().client("sqs", region_name=REGION)
+            yield sqs_harness(client, clock=clock, quirks=IN_PROCESS)
+
+
+class TestOverASocket(QueueConformance):
+    """Other processes reach it."""
+
+    @pytest.fixture
+    def harness(self, server: S3Server) -> Iterator[QueueHarness]:
+        """A queue of a new name."""
+        client = queue_client(server)
+        quirks = MOTO_QUIRKS if server.name == "moto" else FAUXQS
+        yield sqs_harness(client, endpoint=server.endpoint, quirks=quirks)
+        client.close()
