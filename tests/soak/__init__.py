@@ -1,0 +1,1 @@
+"""Queues under fire: consumers that are killed while they work."""
