@@ -30,6 +30,7 @@ class FakePubSub:
         host: ``127.0.0.1:PORT``, what PUBSUB_EMULATOR_HOST takes.
         endpoint: ``http://127.0.0.1:PORT``.
         requests: Each unary request so far: its method and its message.
+        tokens: The access tokens that they had.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class FakePubSub:
         *,
         clock: Callable[[], float] = time.time,
         forwards_dead_letters: bool = True,
+        secured: grpc.ServerCredentials | None = None,
     ) -> None:
         """Listen; requests are answered from `start` on.
 
@@ -46,9 +48,11 @@ class FakePubSub:
             clock: Seconds since the epoch, as the server sees them.
             forwards_dead_letters: Is the service's own account allowed to? If not, attempts
                 are counted and messages stay, as at Google's.
+            secured: The server's key and certificate, to speak TLS; `endpoint` is https then.
         """
         self.clock = Clock(clock)
         self.requests: list[tuple[str, Any]] = []
+        self.tokens: set[str] = set()
         self._faults = Faults()
         self._state = State(self.clock, forwards_dead_letters=forwards_dead_letters)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fake-pubsub")
@@ -63,9 +67,13 @@ class FakePubSub:
                 ),
             )
         )
-        bound = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        address = f"127.0.0.1:{port}"
+        if secured is None:
+            bound = self._server.add_insecure_port(address)
+        else:
+            bound = self._server.add_secure_port(address, secured)
         self.host = f"127.0.0.1:{bound}"
-        self.endpoint = f"http://{self.host}"
+        self.endpoint = f"{'http' if secured is None else 'https'}://{self.host}"
 
     def start(self) -> None:
         """Answer, in threads of its own."""
@@ -126,5 +134,8 @@ class FakePubSub:
         with self._state.changed:
             return [each.message for each in self._state.subscription(subscription).held.values()]
 
-    def _saw(self, method: str, request: Any) -> None:
+    def _saw(self, method: str, request: Any, context: grpc.ServicerContext) -> None:
         self.requests.append((method, request))
+        for name, value in context.invocation_metadata():
+            if name == "authorization":
+                self.tokens.add(value.removeprefix("Bearer "))

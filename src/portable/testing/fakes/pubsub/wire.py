@@ -16,7 +16,7 @@ from portable.testing.fakes.pubsub.faults import Faults, strike
 
 Unary = Callable[[Any, grpc.ServicerContext], Any]
 Stream = Callable[[Iterator[Any], grpc.ServicerContext], Iterator[Any]]
-Seen = Callable[[str, Any], None]
+Seen = Callable[[str, Any, grpc.ServicerContext], None]
 
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
@@ -65,7 +65,7 @@ def _answer(
     request: Any,
     context: grpc.ServicerContext,
 ) -> Any:
-    seen(method, request)
+    seen(method, request, context)
     fault = faults.due(method)
     try:
         if fault is not None and not fault.after:
