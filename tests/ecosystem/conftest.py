@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -55,11 +57,28 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: of pyarrow's own tests")
 
 
+EITHER = (AssertionError, pytest.fail.Exception)
+# Cases of fsspec's suite that remove a directory's objects and look for it at once.
+EMPTIED = frozenset(
+    {
+        "test_copy_directory_to_existing_directory[s3]",
+        "test_copy_directory_to_new_directory[s3]",
+        "test_copy_glob_to_existing_directory[s3]",
+        "test_put_directory_to_existing_directory[s3]",
+        "test_put_directory_to_new_directory[s3]",
+        "test_put_glob_to_existing_directory[s3]",
+    }
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """fsspec's 96 cases of globs are of its own code: on a server, where they are slow, soak."""
     for item in items:
         if "_glob_edge_cases[s3-" in item.name:
             item.add_marker(pytest.mark.soak)
+        if item.name in EMPTIED:
+            reason = "SeaweedFS 4.48 lists a folder for some time after its last object is gone"
+            item.add_marker(pytest.mark.xfail(reason=reason, raises=EITHER))
 
 
 def needed(name: str) -> ModuleType:
@@ -82,10 +101,20 @@ def place(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where the bucket is, and the settings for it."""
     if request.param == "local":
-        root = tmp_path_factory.mktemp("bucket")
-        yield "local", {"provider": "local", "path": str(root), "durability": "fast"}
+        yield at_folder(tmp_path_factory.mktemp("bucket"))
         return
-    server: S3Server = request.getfixturevalue("moto")
+    with at_server(request.getfixturevalue("moto")) as found:
+        yield found
+
+
+def at_folder(root: Path) -> tuple[str, dict[str, Any]]:
+    """A bucket of plain files."""
+    return "local", {"provider": "local", "path": str(root), "durability": "fast"}
+
+
+@contextmanager
+def at_server(server: S3Server) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The bucket of a server, whose credentials are in the environment meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         isolate(
             patch,

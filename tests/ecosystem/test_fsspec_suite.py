@@ -1,18 +1,35 @@
-"""fsspec's own suite for file systems."""
+"""fsspec's own suite for file systems, on a folder and on SeaweedFS, whose folders are real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tests.ecosystem.conftest import Home, needed
+from portable.testing.servers import running_with_bucket, seaweedfs
+from tests.ecosystem.conftest import Home, at_folder, at_server, needed
 
 needed("fsspec")
 
 from fsspec.tests import abstract
 
 from portable.integrations.fsspec import PortableFileSystem
+
+
+@pytest.fixture(
+    scope="module",
+    params=["local", pytest.param("s3", marks=pytest.mark.xdist_group("ecosystem-seaweedfs"))],
+)
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where the bucket is, and the settings for it."""
+    if request.param == "local":
+        yield at_folder(tmp_path_factory.mktemp("bucket"))
+        return
+    with running_with_bucket(seaweedfs, "ecosystem") as server, at_server(server) as found:
+        yield found
 
 
 class Fixtures(abstract.AbstractFixtures):  # type: ignore[misc]
