@@ -92,6 +92,7 @@ BY_CODE: Mapping[str, type[PortableError]] = {
 }
 # A 404 without a code isn't the service's: it must not make an object missing.
 BY_STATUS: Mapping[int, type[PortableError]] = {
+    400: Unavailable,  # the service's own has a code: what arrived couldn't be read
     401: Unauthenticated,
     403: PermissionDenied,
     405: Unsupported,

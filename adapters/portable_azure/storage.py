@@ -13,6 +13,7 @@ from azure.storage.blob import ContainerClient
 from portable.errors import (
     BucketNotFound,
     EndpointRefused,
+    IntegrityError,
     NotFound,
     ObjectChanged,
     PermissionDenied,
@@ -21,8 +22,8 @@ from portable.errors import (
     Unauthenticated,
     Unavailable,
 )
-from portable.storage.driver import (
 from portable.storage.digests import from_base64
+from portable.storage.driver import (
     Page,
     Part,
     PendingUpload,
@@ -199,10 +200,17 @@ class AzureStorage:
     ) -> StoredObject:
         body = commit_body(part.tag for part in parts)
         headers = {"content-md5": md5(body), **described(write), **conditional(write)}
-        with conditions(write):
-            answer = self._client.send(
-                "PUT", key, 201, query={"comp": "blocklist"}, headers=headers, body=body
-            )
+        try:
+            with conditions(write):
+                answer = self._client.send(
+                    "PUT", key, 201, query={"comp": "blocklist"}, headers=headers, body=body
+                )
+        except NotFound as error:
+            if type(error) is NotFound and self._are_held(key, parts):
+                raise IntegrityError(
+                    "the list of blocks was spoiled on the way", retryable=True
+                ) from error
+            raise
         size = sum(part.size for part in parts)
         return written(key, size, answer.headers, write.storage_class)
 
@@ -260,6 +268,10 @@ class AzureStorage:
             if type(error) is not NotFound:
                 raise
             return []
+
+    def _are_held(self, key: str, parts: Sequence[UploadedPart]) -> bool:
+        """Are all blocks there still, of a list that was refused?"""
+        return {part.tag for part in parts} <= {block.name for block in self._blocks(key)}
 
     def _delete(self, key: str, if_match: str | None = None) -> None:
         headers = {} if if_match is None else {"if-match": if_match}

@@ -39,11 +39,14 @@ BY_REASON: Mapping[str, type[PortableError]] = {
     "InvalidBucketName": ConfigError,
     "InvalidDigest": IntegrityError,
     "InvalidObjectName": InvalidKey,
+    "InvalidPart": IntegrityError,  # the list of them was spoiled: we name those we sent
+    "InvalidPartOrder": IntegrityError,
     "InvalidRange": RangeOutside,
     "InvalidSecurity": Unauthenticated,
     "InvalidStorageClass": InvalidArgument,
     "InvalidURI": InvalidKey,
     "KeyTooLong": InvalidKey,
+    "MalformedCompleteRequest": IntegrityError,
     "MetadataTooLarge": InvalidArgument,
     "NoSuchBucket": BucketNotFound,
     "NoSuchKey": NotFound,
@@ -85,10 +88,12 @@ BY_STATUS: Mapping[int, type[PortableError]] = {
     429: Throttled,
     501: Unsupported,
 }
-# The JSON API says these in words only.
+# The JSON API says these in words only; of a body that was spoiled, so that its parts can't be
+# told apart, in plain text.
 BY_WORDS: tuple[tuple[str, type[PortableError]], ...] = (
     (r"bucket does not exist|bucket .*was not found", BucketNotFound),
     (r"(crc32c|md5).*(match|differ)|(match|differ).*(crc32c|md5)", IntegrityError),
+    (r"multipart (body|request)", IntegrityError),
     (r"token.* expired|expired.* token", CredentialsExpired),
     (r"storage ?class", InvalidArgument),
 )

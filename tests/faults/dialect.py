@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 BUCKET = "faults"
 READ_TIMEOUT = 1.0
 Engine = Literal["sdk", "fast"]
+# What obstore carries in every fast engine; the SDK's driver does the rest there, too.
+FAST_READS = frozenset(
+    {
+        "get small",
+        "get 17 MiB, one stream",
+        "get 17 MiB, parallel",
+        "get range",
+        "get_ranges",
+        "open rb",
+        "stat",
+    }
+)
 
 
 class Store(Protocol):
@@ -66,9 +78,11 @@ class Dialect(ABC):
             an object.
         with_answer: Kinds of requests whose answer has a body.
         with_body: Those with a body whose every bit is guarded.
-        asked_again: How often more than its attempts a request is sent, by the steps of a call.
-        cleaning: Kinds of requests that drop what is no longer needed: where one fails, it is
-            there until `abort_stale_uploads`.
+        asked_again: Kinds of requests, by the operation, that are part of two of its steps, the
+            second of which asks once more when the first has used up its attempts.
+        leaves: Kinds of requests, by the operation, that drop what is no longer needed: where one
+            fails, one object is there until `abort_stale_uploads`.
+        writes: The engine carries writes, too; else those are the SDK's, and tried there.
         reported: Faults that come once and that a call reports instead of getting over them, by
             row and operation (empty for any), each with the reason.
     """
@@ -86,8 +100,9 @@ class Dialect(ABC):
     publishes: ClassVar[str] = "commit"
     with_answer: ClassVar[frozenset[str]]
     with_body: ClassVar[frozenset[str]]
-    asked_again: ClassVar[int] = 0
-    cleaning: ClassVar[frozenset[str]] = frozenset()
+    asked_again: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    leaves: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    writes: ClassVar[bool] = True
     reported: ClassVar[Mapping[tuple[str, str], str]] = {}
 
     @abstractmethod

@@ -30,7 +30,7 @@ from portable.testing.targets.s3 import ENVIRONMENT
 from portable_aws import ADAPTER
 from portable_aws.settings import S3Settings
 
-from .dialect import BUCKET, READ_TIMEOUT, Dialect, Engine
+from .dialect import BUCKET, FAST_READS, READ_TIMEOUT, Dialect, Engine
 
 if TYPE_CHECKING:
     from .scenes import Operation
@@ -175,28 +175,12 @@ class S3(Dialect):
         return "copy" if request.header("x-amz-copy-source") else "put"
 
 
-# What obstore carries in the fast engine; the SDK's driver does the rest there, too.
-FAST_ONES = frozenset(
-    {
-        "get small",
-        "get 17 MiB, one stream",
-        "get 17 MiB, parallel",
-        "get range",
-        "get_ranges",
-        "open rb",
-        "stat",
-        "put small",
-    }
-)
-
-
 class FastS3(S3):
     """obstore."""
 
     name = "aws fast"
     engine = "fast"
     whole = False
-    asked_again = 1  # boto3 explains what obstore was refused
 
     def takes(self, operation: Operation) -> bool:
-        return operation.name in FAST_ONES
+        return operation.name in FAST_READS | {"put small"}

@@ -33,12 +33,14 @@ class Scene:
     Attributes:
         key: Under a prefix that no other cell has.
         faulty: The fault may have kept the clean-up from happening too.
+        leaves: How much a fault that comes once may leave behind.
     """
 
     stage: Stage
     bucket: Bucket
     prefix: str
     faulty: bool = False
+    leaves: int = 0
     revision: str = ""
 
     @property

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from .azure import Azure
+from .azure import Azure, FastAzure
 from .dialect import Dialect
-from .gcs import Gcs
+from .gcs import FastGcs, Gcs
 from .s3 import S3, FastS3
 
-DIALECTS: tuple[Dialect, ...] = (S3(), FastS3(), Gcs(), Azure())
+DIALECTS: tuple[Dialect, ...] = (S3(), FastS3(), Gcs(), FastGcs(), Azure(), FastAzure())
 TARGETS = {dialect.name: dialect for dialect in DIALECTS}
 
 
@@ -23,6 +23,14 @@ def alone(dialect: Dialect) -> tuple[pytest.MarkDecorator, ...]:
     return () if dialect.whole else (pytest.mark.xdist_group(f"faults of {dialect.name}"),)
 
 
-def each_target() -> list[Any]:
-    """Parameters of a test: all targets."""
-    return [pytest.param(name, marks=alone(dialect)) for name, dialect in TARGETS.items()]
+def each_target(*, writing: bool = False) -> list[Any]:
+    """Parameters of a test: all targets.
+
+    Args:
+        writing: Only those whose engine carries writes.
+    """
+    return [
+        pytest.param(name, marks=alone(dialect))
+        for name, dialect in TARGETS.items()
+        if dialect.writes or not writing
+    ]

@@ -174,7 +174,7 @@ def _shown(target: str, verdicts: Counter[tuple[str, str, str]]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("target", each_target())
+@pytest.mark.parametrize("target", each_target(writing=True))
 def test_the_verdict_on_a_lost_answer_is_right(
     stage: Stage, request: pytest.FixtureRequest
 ) -> None:
@@ -187,13 +187,13 @@ def test_the_verdict_on_a_lost_answer_is_right(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("target", each_target())
+@pytest.mark.parametrize("target", each_target(writing=True))
 def test_the_verdict_on_many_lost_answers_is_right(stage: Stage) -> None:
     """A thousand more, in an order of their own."""
     assert _run(stage, 1000, seed=random.randrange(2**32)).total() == 1000
 
 
-@pytest.mark.parametrize("target", each_target())
+@pytest.mark.parametrize("target", each_target(writing=True))
 def test_one_of_several_writers_wins_although_answers_are_lost(stage: Stage) -> None:
     """Four threads ask for the same new key; a third of the answers is lost."""
     for turn in range(30 if stage.dialect.whole else 10):
@@ -224,7 +224,7 @@ def _race(stage: Stage, turn: int) -> None:
     assert verdicts == {body: "stored" if body == winner else "AlreadyExists" for body in bodies}
 
 
-@pytest.mark.parametrize("target", each_target())
+@pytest.mark.parametrize("target", each_target(writing=True))
 def test_a_write_that_is_not_conditional_is_simply_sent_again(stage: Stage) -> None:
     """Twice is the same as once."""
     stage.proxy.add(Fault("lost", match=stage.is_kind("put")))

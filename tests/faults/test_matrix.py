@@ -185,6 +185,19 @@ def _run(
     assert stranger.got == []
 
 
+@pytest.mark.parametrize("target", each_target(writing=True))
+@pytest.mark.parametrize("at", [0, 60, 150])
+def test_a_list_of_parts_that_is_spoiled_is_sent_again(
+    stage: Stage, at: int, request: pytest.FixtureRequest
+) -> None:
+    """It can't be read, or it names a part that isn't there: neither is what was sent."""
+    name = "put 9 MiB if_absent"
+    cell = Cell(stage.dialect.name, "flip_up", name, "once", "commit", 0, at)
+    outcome = run(stage, OPERATIONS[name], cell)
+    _judge(request, stage.dialect, [outcome])
+    assert outcome.verdict == "recovered"
+
+
 # Before which request the object is replaced.
 SWAPS = [
     ("get 17 MiB, parallel", "get", 1),

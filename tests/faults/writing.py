@@ -28,7 +28,8 @@ def _stored(
         return f"failed, and the store has {_show(found)}"
     elif isinstance(error, AlreadyExists | PreconditionFailed):
         return f"false verdict: {type(error).__name__}, the store has {_show(found)}"
-    if not scene.faulty and (left := scene.stage.store.leftovers(scene.prefix)):
+    left = scene.stage.store.leftovers(scene.prefix)
+    if not scene.faulty and left > scene.leaves:
         return f"{left} parts of unfinished uploads remain"
     return None
 

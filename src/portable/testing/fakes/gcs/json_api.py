@@ -43,7 +43,9 @@ def answer(status: int, body: Mapping[str, Any] | None = None, **headers: str) -
 
 
 def refused(failure: Failure) -> Answer:
-    """An error, as the JSON API says it."""
+    """An error, as the JSON API says it; without a reason, in plain text."""
+    if not failure.reason:
+        return Answer(failure.status, {"Content-Type": "text/plain"}, failure.words.encode())
     about = {
         "code": failure.status,
         "message": failure.words,
@@ -358,11 +360,16 @@ def _of_source(query: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _unreadable(words: str) -> Failure:
+    """Of a body whose parts can't be told apart."""
+    return Failure(400, "", "", words)
+
+
 def _related(request: Request) -> tuple[dict[str, Any], bytes, str]:
     """Metadata, content and content type of an upload in one request."""
     parts = _parts(request)
     if len(parts) != 2:
-        raise invalid("An upload of metadata and content has two parts.")
+        raise _unreadable(f"Invalid multipart request with {len(parts)} mime parts.")
     (_, described), (about, data) = parts
     return json.loads(described), data, about.get("content-type", About().content_type)
 
@@ -371,7 +378,7 @@ def _parts(request: Request) -> list[tuple[dict[str, str], bytes]]:
     """The parts of a body, each with its headers."""
     match = re.search(r"""boundary=["']?([^"';]+)""", request.headers.get("content-type", ""))
     if match is None:
-        raise invalid("The body's parts have no boundary.")
+        raise _unreadable("Malformed multipart body.")
     marker = b"--" + match[1].encode()
     body = request.body
     found: list[tuple[dict[str, str], bytes]] = []
@@ -382,7 +389,7 @@ def _parts(request: Request) -> list[tuple[dict[str, str], bytes]]:
             break
         end = body.find(b"\n" + marker, start)
         if end < 0:
-            raise invalid("The body ends early.")
+            raise _unreadable("Missing end boundary in multipart body.")
         piece = body[body.index(b"\n", start) + 1 : end - (body[end - 1 : end] == b"\r")]
         head, separator, data = piece.partition(b"\r\n\r\n")
         if not separator:
