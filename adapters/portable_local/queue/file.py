@@ -99,6 +99,8 @@ def check(connection: sqlite3.Connection) -> None:
 
 
 def _make_folder(folder: Path) -> None:
+    if folder.is_file():
+        raise ConfigError(f"{folder} is no folder: set 'path' to another file")
     if not folder.is_dir():
         _make_folder(folder.parent)
         with contextlib.suppress(FileExistsError):

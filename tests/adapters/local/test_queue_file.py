@@ -1,0 +1,219 @@
+"""The file below the queues: who may read it, what isn't one, and disks that are full or locked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portable.errors import (
+    ConfigError,
+    IntegrityError,
+    NoSpace,
+    QueueNotFound,
+    Unavailable,
+)
+from portable.queue.driver import WireMessage
+from portable_local.queue import driver, file
+from portable_local.queue.driver import SQLiteQueue
+from portable_local.queue.settings import LocalQueueSettings
+
+
+def open_queue(path: Path, name: str = "jobs", **settings: Any) -> SQLiteQueue:
+    queue = SQLiteQueue(LocalQueueSettings(path=str(path), name=name, **settings))
+    queue.create()
+    return queue
+
+
+def wire(body: bytes = b"x", **fields: Any) -> WireMessage:
+    return WireMessage(body=body, attributes={}, **fields)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "folder" / "queues.db"
+
+
+def test_the_files_and_folders_are_the_owners_alone(path: Path) -> None:
+    queue = open_queue(path)
+    queue.send([wire()])
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    assert modes == dict.fromkeys(("queues.db", "queues.db-shm", "queues.db-wal"), 0o600)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.parent.parent.stat().st_mode) == 0o700
+    queue.close()
+    assert [each.name for each in path.parent.iterdir()] == ["queues.db"]
+
+
+def test_processes_that_make_the_file_at_once_make_one(path: Path) -> None:
+    code = (
+        "import sys; from tests.adapters.local.test_queue_file import *\n"
+        "queue = open_queue(Path(sys.argv[1])); queue.send([wire()])"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    children = [subprocess.Popen(command, cwd=Path(__file__).parents[3]) for _ in range(4)]
+    assert [child.wait() for child in children] == [0] * 4
+    assert open_queue(path).stats().visible == 4
+    assert [each.name for each in path.parent.iterdir() if "queues.db" not in each.name] == []
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("dear diary " * 100)
+    with pytest.raises(ConfigError, match="no SQLite database: set 'path'"):
+        open_queue(path)
+    assert path.read_text() == "dear diary " * 100
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE message(id)")
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="another program"):
+        open_queue(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_another_layout_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "LAYOUT", 7)
+    open_queue(path).close()
+    monkeypatch.undo()
+    with pytest.raises(ConfigError, match="layout 7"):
+        open_queue(path)
+
+
+def test_a_damaged_file_says_how_to_save_what_is_left(path: Path) -> None:
+    queue = open_queue(path)
+    queue.send([wire(os.urandom(500)) for _ in range(200)])
+    queue.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="recover") as caught:
+        open_queue(path).receive(1, wait=0, lease=1)
+    assert not caught.value.retryable
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="file is no folder"):
+        open_queue(tmp_path / "file" / "queues.db")
+
+
+def test_a_missing_file_is_no_queue_and_isnt_made(path: Path) -> None:
+    queue = SQLiteQueue(LocalQueueSettings(path=str(path)))
+    with pytest.raises(QueueNotFound):
+        queue.stats()
+    assert not path.parent.exists()
+
+
+def test_network_file_systems_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = os.stat(path.parents[2]).st_dev
+    mounts = path.parents[2] / "mountinfo"
+    mounts.write_text(
+        f"1 2 0:0 / / rw - tmpfs none rw\n"
+        f"36 35 {os.major(device)}:{os.minor(device)} / /data rw shared:1 - nfs4 server:/data rw\n"
+    )
+    monkeypatch.setattr(file, "_MOUNTS", mounts)
+    with pytest.raises(ConfigError, match=r"nfs4.*provider 'postgres'"):
+        open_queue(path)
+
+
+def test_a_locked_database_is_unavailable_for_a_while(path: Path) -> None:
+    queue = open_queue(path, deadline=0.2)
+    queue.send([wire(b"before")])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for call in (lambda: queue.send([wire()]), lambda: queue.ack(["1.1"])):
+            with pytest.raises(Unavailable, match="keeps the file locked") as caught:
+                call()
+            assert caught.value.retryable
+            assert not caught.value.ambiguous
+        assert queue.stats().visible == 1, "reading goes on"
+        other.execute("ROLLBACK")
+    queue.send([wire(b"after")])
+    found = queue.receive(9, wait=0, lease=30)
+    assert [message.body for message in found] == [b"before", b"after"]
+
+
+def test_a_database_that_is_full_loses_nothing(path: Path) -> None:
+    queue = open_queue(path)
+    queue.native.execute("PRAGMA max_page_count = 200")
+    sent: list[str] = []
+    with pytest.raises(NoSpace) as caught:
+        fill(queue, 500, sent)
+    assert not caught.value.retryable
+    assert not caught.value.ambiguous
+    assert queue.stats().visible == len(sent)
+    drained(queue, len(sent))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(mount)]
+    made = subprocess.run(command, check=False, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"can't mount a small disk here: {made.stderr.strip()[:80]}")
+    yield mount
+    subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def test_sends_stop_early_enough_for_acks_to_go_on(small_disk: Path) -> None:
+    queue = open_queue(small_disk / "queues.db")
+    sent: list[str] = []
+    with pytest.raises(NoSpace, match="less than 16 MiB left"):
+        fill(queue, 20_000, sent)
+    assert len(sent) > 100
+    drained(queue, len(sent))
+
+
+def test_a_disk_without_a_byte_left_loses_nothing(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if others have filled it."""
+    monkeypatch.setattr(driver, "RESERVE_BYTES", 0)
+    queue = open_queue(small_disk / "queues.db")
+    queue.send([wire(b"%d" % n) for n in range(50)])
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as full, contextlib.suppress(OSError):
+        while full.write(b"f" * 4096):
+            pass
+    with pytest.raises(NoSpace):
+        fill(queue, 5000, [""] * 50)
+    with closing(
+        SQLiteQueue(LocalQueueSettings(path=str(small_disk / "queues.db"), name="jobs"))
+    ) as other:
+        visible = other.stats().visible
+        assert visible is not None
+        assert visible >= 50
+    filler.unlink()
+    drained(queue, visible)
+
+
+def fill(queue: SQLiteQueue, size: int, sent: list[str]) -> None:
+    """Send until that fails."""
+    while True:
+        numbers = range(len(sent), len(sent) + 10)
+        sent += map(str, queue.send([wire(b"%d" % number + b"x" * size) for number in numbers]))
+
+
+def drained(queue: SQLiteQueue, sent: int) -> None:
+    """Every message is there once, and can be acked."""
+    got = []
+    while found := queue.receive(7, wait=0, lease=30):
+        got += [message.body.rstrip(b"x") for message in found]
+        assert queue.ack([message.receipt for message in found]) == [None] * len(found)
+    assert sorted(got) == sorted(b"%d" % number for number in range(sent))
+    assert queue.native.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
