@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+import unittest
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import grpc
 import pytest
 
+from portable.testing import queue_state_machine
 from portable.testing.fakes.pubsub import FakePubSub, Fault
 from portable.testing.queues import QueueConformance, QueueHarness
-from portable.testing.targets.pubsub import isolate, pubsub_queue_harness
+from portable.testing.targets.pubsub import isolate, open_frozen_pubsub_queue, pubsub_queue_harness
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,14 @@ class TestPubSubExactlyOnce(QueueConformance):
     @pytest.fixture
     def harness(self, server: FakePubSub, denying: FakePubSub, channel: Any) -> QueueHarness:
         return pubsub_queue_harness(server, denying, channel, exactly_once=True)
+
+
+def test_random_calls_do_what_a_model_does() -> None:
+    moment = time.time()
+    with FakePubSub(clock=lambda: moment) as server:
+        case: Any = queue_state_machine(
+            partial(open_frozen_pubsub_queue, server), examples=25, steps=30
+        )
+        result = unittest.TestResult()
+        case("runTest").run(result)
+    assert result.wasSuccessful(), result.errors + result.failures

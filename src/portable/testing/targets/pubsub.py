@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from portable.queue import Queue
+from portable.queue.driver import Leased
 from portable.retry import Surroundings
 from portable.testing.fakes.pubsub import FakePubSub
 from portable.testing.queues.harness import QueueHarness, QueueOracle
@@ -90,6 +91,41 @@ def pubsub_queue_harness(
         denied_queue=partial(open_pubsub_queue, denying, name, **settings),
         sdk_errors=(grpc.RpcError,),
     )
+
+
+class _Patient(PubSubQueue):
+    """Waits by moving the server's clock, which stands still."""
+
+    def __init__(self, settings: PubSubSettings, *, server: FakePubSub) -> None:
+        super().__init__(settings, now=server.clock)
+        self._server = server
+
+    def receive(self, limit: int, *, wait: float, lease: float) -> Sequence[Leased]:
+        found = super().receive(limit, wait=0, lease=lease)
+        if not found:
+            self._server.advance(wait)
+        return found
+
+    def purge(self) -> None:
+        self._server.advance(0.001)  # a seek leaves what was published at its very moment
+        super().purge()
+
+
+def open_frozen_pubsub_queue(server: FakePubSub) -> tuple[Queue, Callable[[float], None]]:
+    """A new queue on a server whose clock stands still, and how to move it."""
+    queue = Queue(
+        partial(_Patient, server=server),
+        PubSubSettings(
+            name=f"q{uuid.uuid4().hex[:16]}",
+            project=PROJECT,
+            endpoint=server.endpoint,
+            max_attempts=100,
+        ),
+        provider="gcp",
+        payloads=None,
+        surroundings=Surroundings(clock=server.clock, now=server.clock, sleep=server.advance),
+    )
+    return queue, server.advance
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch) -> None:
