@@ -372,3 +372,18 @@ def test_a_lease_that_is_too_short_for_the_provider_is_its_shortest(on: Stage) -
     assert not message.lease_lost
     on.clock.advance(2)
     assert message.lease_lost
+
+
+def test_many_acks_are_few_requests_and_each_has_its_answer(on: Stage) -> None:
+    """One that is too late is told from those that aren't; another queue's are refused."""
+    on.script.capabilities = {"settle_max": 2}
+    queue = on.open()
+    queue.send_many(range(3))
+    late = queue.receive(1, lease=5)
+    on.clock.advance(6)
+    messages = late + take(queue, 3)
+    on.script.before["ack"] = [None, refused()]
+    assert queue.ack_many(messages) == [False, True, True, True]
+    assert on.script.sizes("ack") == [2, 2, 2]
+    with pytest.raises(InvalidArgument, match="another queue"):
+        stage().open().ack_many(messages)

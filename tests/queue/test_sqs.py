@@ -19,13 +19,12 @@ from portable.testing.servers import (
     skip_or_fail,
 )
 from portable.testing.targets.s3 import REGION, isolate
-from portable.testing.targets.sqs import MOTO_QUIRKS, MotoClock, sqs_harness
+from portable.testing.targets.sqs import FAUXQS_QUIRKS, MOTO_QUIRKS, MotoClock, sqs_harness
 
 IN_PROCESS = {
     **MOTO_QUIRKS,
     "in_process": "mock_aws patches botocore in this process only",
 }
-FAUXQS: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +61,6 @@ class TestOverASocket(QueueConformance):
     def harness(self, server: S3Server) -> Iterator[QueueHarness]:
         """A queue of a new name."""
         client = queue_client(server)
-        quirks = MOTO_QUIRKS if server.name == "moto" else FAUXQS
+        quirks = MOTO_QUIRKS if server.name == "moto" else FAUXQS_QUIRKS
         yield sqs_harness(client, endpoint=server.endpoint, quirks=quirks)
         client.close()

@@ -16,6 +16,7 @@ from portable.queue.verdicts import DeadLetter, Retry
 
 _queue = ActiveQueue()
 
+ack_many = _queue.ack_many
 consume = _queue.consume
 create = _queue.create
 delete = _queue.delete
@@ -37,6 +38,7 @@ __all__ = [
     "QueueEvent",
     "QueueStats",
     "Retry",
+    "ack_many",
     "consume",
     "create",
     "delete",

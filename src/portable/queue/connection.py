@@ -150,6 +150,8 @@ class Connection(connection.Connection[Live]):
     ) -> list[T | PortableError]:
         """`each` for any number of receipts."""
         most = self.capabilities.settle_max
+        if len(receipts) <= most:
+            return self.each(receipts, send, deadline=deadline) if receipts else []
         answers: list[T | PortableError] = []
         for start in range(0, len(receipts), most):
             answers += self.each(receipts[start : start + most], send, deadline=deadline)

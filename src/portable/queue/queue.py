@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portable.adapter import QueueSettings
-from portable.errors import InvalidType, NotAllSent, PortableError, QueueNotFound, Unsupported
+from portable.errors import (
+    InvalidArgument,
+    InvalidType,
+    LeaseLost,
+    NotAllSent,
+    PortableError,
+    QueueNotFound,
+    Unsupported,
+)
 from portable.queue import dead_letters, handing_out
 from portable.queue.arguments import (
     Seconds,
@@ -24,6 +32,7 @@ from portable.queue.connection import Connection, opened
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
 from portable.queue.sending import Outgoing, checked_delay, send_all
+from portable.queue.settling import ack_all
 from portable.queue.types import ConsumeReport, QueueStats
 from portable.queue.wire import Content, unpacked
 from portable.retry import Surroundings
@@ -252,6 +261,28 @@ class Queue:
                 lease=lease_of(connection, lease),
                 observer=self.on_event,
             )
+
+    def ack_many(self, messages: Iterable[Message]) -> list[bool]:
+        """Ack messages of this queue in as few requests as it takes; see `Message.ack`.
+
+        Returns:
+            For each, in order: True when it is removed, False when its lease had ended.
+
+        Raises:
+            InvalidArgument: one is another queue's, or was handed back before.
+            PortableError: one couldn't be acked; the others are.
+        """
+        connection = self._connection
+        with connection.located("ack_many"):
+            given = list(messages)
+            different = list({id(message): message for message in given}.values())
+            for message in different:
+                if message._connection.settings.url != connection.settings.url:
+                    raise InvalidArgument(f"message {message.id!r} is of another queue")
+            for error in ack_all(connection, different):
+                if error is not None and not isinstance(error, LeaseLost):
+                    raise error
+            return [message._acked for message in given]
 
     def consume(
         self,

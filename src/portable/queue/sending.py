@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from portable.errors import InvalidArgument, PortableError, Unsupported
 from portable.queue import payloads
 from portable.queue.driver import QueueCapabilities, WireMessage
+from portable.queue.tokens import new_token
 from portable.queue.wire import (
     DEAD_ROOM,
     NOT_BEFORE,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from portable.queue.connection import Connection
 
 Answer = str | PortableError
+Ready = tuple[int, WireMessage, int]  # the message's place among all, what is sent, its bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +49,23 @@ def send_all(
         For each its id, or why it wasn't sent.
     """
     answers: list[Answer | None] = []
-    ready: list[tuple[int, WireMessage]] = []
+    ready: list[Ready] = []
     stored: dict[int, Content] = {}
     for at, message in enumerate(messages):
         try:
-            content, wire = _prepared(connection, message, room)
+            content, wire, size = _prepared(connection, message, room)
         except PortableError as error:
             answers.append(error)
             continue
         answers.append(None)
-        ready.append((at, wire))
+        ready.append((at, wire, size))
         if content is not message.content and PAYLOAD in content.own:
             stored[at] = content
     for batch in _batches(ready, connection.capabilities):
         sent = connection.each(
-            [wire for _, wire in batch], lambda driver, entries: driver.send(entries)
+            [wire for _, wire, _ in batch], lambda driver, entries: driver.send(entries)
         )
-        for (at, _), answer in zip(batch, sent, strict=True):
+        for (at, _, _), answer in zip(batch, sent, strict=True):
             answers[at] = answer
     for at, content in stored.items():
         failure = answers[at]
@@ -86,49 +87,48 @@ def checked_delay(connection: Connection, delay: float) -> float:
     return delay
 
 
-def _prepared(connection: Connection, message: Outgoing, room: int) -> tuple[Content, WireMessage]:
+def _prepared(
+    connection: Connection, message: Outgoing, room: int
+) -> tuple[Content, WireMessage, int]:
     able = connection.capabilities
     content, delay = message.content, message.delay
     if delay > able.delay_max:
         due = connection.surroundings.now() + delay
         content = with_own(content, NOT_BEFORE, f"{due:.3f}")
         delay = able.delay_max
-    wire = packed(content, able)
-    if size_of(wire) + room > able.message_max and content.data:
+    body, attributes = packed(content, able)
+    size = size_of(body, attributes)
+    if size + room > able.message_max and content.data:
         content = payloads.stored(connection, content)
-        wire = packed(content, able)
-    if size_of(wire) > able.message_max:
-        if content.own.get(PAYLOAD) and content.own.get(PAYLOAD) != message.content.own.get(
-            PAYLOAD
-        ):
+        body, attributes = packed(content, able)
+        size = size_of(body, attributes)
+    if size > able.message_max:
+        if PAYLOAD in content.own and PAYLOAD not in message.content.own:
             payloads.remove(connection, content)
         raise InvalidArgument(
             f"the attributes are too large for this provider: with them the message has "
-            f"{size_of(wire):,} bytes, and it takes {able.message_max:,}"
+            f"{size:,} bytes, and it takes {able.message_max:,}"
         )
-    return content, replace(
-        wire,
+    wire = WireMessage(
+        body=body,
+        attributes=attributes,
         delay=delay,
         group=message.group,
         dedup_id=message.dedup_id,
-        token=uuid.uuid4().hex,
+        token=new_token(),
     )
+    return content, wire, size
 
 
-def _batches(
-    ready: Sequence[tuple[int, WireMessage]], able: QueueCapabilities
-) -> Iterator[Sequence[tuple[int, WireMessage]]]:
-    if len(ready) == 1:
-        yield ready
-        return
-    batch: list[tuple[int, WireMessage]] = []
+def _batches(ready: Sequence[Ready], able: QueueCapabilities) -> Iterator[Sequence[Ready]]:
+    batch: list[Ready] = []
     total = 0
-    for at, wire in ready:
-        size = size_of(wire)
+    for each in ready:
+        size = each[2]
         if batch and (len(batch) == able.send_max or total + size > able.send_bytes_max):
             yield batch
             batch, total = [], 0
-        batch.append((at, wire))
+        batch.append(each)
         total += size
     if batch:
         yield batch

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from portable.queue.attributes import OWN, fits_text, is_plain
 from portable.queue.bodies import Kind
-from portable.queue.driver import Leased, QueueCapabilities, WireMessage
+from portable.queue.driver import Leased, QueueCapabilities
 
 PAYLOAD = f"{OWN}-payload"
 NOT_BEFORE = f"{OWN}-not-before"
@@ -48,8 +48,8 @@ class Content:
     problem: str = ""
 
 
-def packed(content: Content, able: QueueCapabilities) -> WireMessage:
-    """The message for a server with these capabilities, its delay and group not set."""
+def packed(content: Content, able: QueueCapabilities) -> tuple[bytes, Mapping[str, str]]:
+    """The body and the attributes for a server with these capabilities."""
     attributes, own = content.attributes, content.own
     if len(attributes) + len(own) + 1 > able.attributes_max or not all(
         map(is_plain, attributes, attributes.values())
@@ -60,13 +60,13 @@ def packed(content: Content, able: QueueCapabilities) -> WireMessage:
         data, how = b64encode(data), f"{how}+base64"
     if not data and not able.empty_bodies:
         data, how = _FILLER, f"{how}+empty"
-    return WireMessage(body=data, attributes={**attributes, **own, OWN: how})
+    return data, {**attributes, **own, OWN: how}
 
 
-def size_of(message: WireMessage) -> int:
+def size_of(body: bytes, attributes: Mapping[str, str]) -> int:
     """Bytes that count for the provider's limit."""
-    size = len(message.body)
-    for name, value in message.attributes.items():
+    size = len(body)
+    for name, value in attributes.items():
         size += len(name) + len(value if value.isascii() else value.encode())
     return size
 
@@ -107,7 +107,7 @@ def _is_text(data: bytes) -> bool:
         return False
 
 
-def _enveloped(content: Content, able: QueueCapabilities) -> WireMessage:
+def _enveloped(content: Content, able: QueueCapabilities) -> tuple[bytes, Mapping[str, str]]:
     how: str = content.kind
     try:
         text = content.data.decode()
@@ -117,8 +117,7 @@ def _enveloped(content: Content, able: QueueCapabilities) -> WireMessage:
     whole = json.dumps(inside, ensure_ascii=False, separators=(",", ":"))
     if not fits_text(whole):
         whole = json.dumps(inside, separators=(",", ":"))
-    marks = {OWN: "envelope"} if able.attributes_max else {}
-    return WireMessage(body=whole.encode(), attributes=marks)
+    return whole.encode(), {OWN: "envelope"} if able.attributes_max else {}
 
 
 def _read_envelope(body: bytes) -> Content:

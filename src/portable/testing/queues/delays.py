@@ -10,6 +10,7 @@ from portable.errors import InvalidArgument, InvalidType, Unsupported
 from portable.queue import Queue
 from portable.testing.queues.base import QueueCases, let_pass, take_one
 from portable.testing.queues.harness import QueueHarness
+from portable.testing.queues.quirks import quirk
 
 
 class DelayCases(QueueCases):
@@ -45,6 +46,7 @@ class DelayCases(QueueCases):
         with pytest.raises((InvalidArgument, InvalidType), match="delay"):
             queue.send(b"x", delay=delay)  # type: ignore[arg-type]
 
+    @quirk("age_limits_leases")
     def test_long_delay_is_held(self, harness: QueueHarness) -> None:
         """Handed out by the provider, given back by us, until it is time; its attempts start at 1."""
         if harness.advance is None:

@@ -16,6 +16,8 @@ QUEUE_QUIRKS: Mapping[str, Quirk] = {
     "late_ack_counts": Quirk("An ack after the lease has ended isn't told from one in time."),
     "no_dedup": Quirk("A message with an id that was there before is kept."),
     "duplicate_has_new_id": Quirk("A dropped duplicate gets an id of its own."),
+    "age_limits_leases": Quirk("A lease can't end later than so long after the message was sent."),
+    "no_astral_text": Quirk("Text with a character above U+FFFF is refused."),
 }
 
 
