@@ -417,9 +417,9 @@ class _Buffer:
 
     def prepare(self, size: int) -> None:
         if size > READ_BYTES:
-            self._file = io.BytesIO()
-            self._file.seek(size - 1)
-            self._file.write(b"\0")
+            # These bytes have no pages yet: each comes when it is written to, while others are on
+            # their way. The file has the only reference, so it doesn't copy them.
+            self._file = io.BytesIO(bytes(size))
             self._view = self._file.getbuffer()
 
     def write(self, offset: int, data: bytes) -> None:

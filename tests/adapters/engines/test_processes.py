@@ -124,7 +124,7 @@ def test_a_put_a_get_and_a_list_import_no_boto3(server: S3Server) -> None:
     program = """
 bucket.put("a", b"1")
 assert bucket.get("a") == b"1"
-assert [info.key for info in bucket.list()] == ["a"]
+assert "a" in [info.key for info in bucket.list()]
 print(sorted(name for name in ("boto3", "botocore") if name in sys.modules))
 """
     assert run(program, server, ENGINE="auto") == "[]"
