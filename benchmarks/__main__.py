@@ -9,7 +9,19 @@ import argparse
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import clouds, folders, large, listing, local, memory, overhead, peak, peers, small
+from benchmarks import (
+    clouds,
+    folders,
+    large,
+    listing,
+    local,
+    memory,
+    overhead,
+    peak,
+    peers,
+    queue_overhead,
+    small,
+)
 from benchmarks.timing import Row, as_table, machine
 
 PACKAGES = (
@@ -43,6 +55,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "gcs": clouds.gcs,
     "local": local.run,
     "memory": lambda _: memory.run(),
+    "queue-overhead": queue_overhead.run,
 }
 
 

@@ -82,7 +82,7 @@ def test_the_python_of_a_page_runs_and_prints_what_it_says(page: Path, clean: Pa
     code = script(page)
     for _, block in blocks(page, "toml"):
         (clean / "portable.toml").write_text("\n".join(block), encoding="utf-8")
-    program = clean / f"{page.stem}.py"
+    program = clean / f"page_{page.stem}.py"  # `queue.py` would hide a module
     program.write_text(code, encoding="utf-8")
 
     ran = subprocess.run(

@@ -9,20 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from portable.adapter import StorageSettings
+from portable.adapter import QueueSettings, ServiceSettings, StorageSettings
+from portable.queue import QueueCapabilities
 from portable.storage import Capabilities
-from portable_aws.settings import S3Settings
+from portable_aws.limits import queue_capabilities as sqs_capabilities
+from portable_aws.settings import S3Settings, SqsSettings
 from portable_aws.storage import S3Storage
 from portable_azure.limits import LIMITS as AZURE
-from portable_azure.settings import AzureSettings
+from portable_azure.limits import QUEUE as AZURE_QUEUE
+from portable_azure.settings import AzureQueueSettings, AzureSettings
 from portable_digitalocean.settings import SpacesSettings
 from portable_digitalocean.storage import SpacesStorage
+from portable_gcp.queue_settings import PubSubSettings
+from portable_gcp.queue_shapes import capabilities as pubsub_capabilities
 from portable_gcp.settings import GcsSettings
 from portable_gcp.storage import GcsStorage
+from portable_local.queue.driver import SQLiteQueue
+from portable_local.queue.settings import LocalQueueSettings
 from portable_local.settings import LocalSettings
 from portable_local.storage import LocalStorage
+from portable_memory.queue import MemoryQueue
 from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
+from portable_postgres.queue import PostgresQueue
+from portable_postgres.settings import PostgresQueueSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -46,16 +56,23 @@ def table(page: str, heading: str) -> list[list[str]]:
         ("azure.md", "Settings of `azure`", AzureSettings),
         ("gcp.md", "Settings of `gcp`", GcsSettings),
         ("digitalocean.md", "Settings of `digitalocean`", SpacesSettings),
+        ("queue.md", "Settings of every queue", QueueSettings),
+        ("queue.md", "Queue settings of `local`", LocalQueueSettings),
+        ("queue.md", "Queue settings of `postgres`", PostgresQueueSettings),
+        ("queue.md", "Queue settings of `aws`", SqsSettings),
+        ("queue.md", "Queue settings of `gcp`", PubSubSettings),
+        ("queue.md", "Queue settings of `azure`", AzureQueueSettings),
     ],
 )
 def test_settings_are_documented_with_their_defaults(
-    page: str, heading: str, settings: type[StorageSettings]
+    page: str, heading: str, settings: type[ServiceSettings]
 ) -> None:
-    common = {field.name for field in dataclasses.fields(StorageSettings)}
+    shared = QueueSettings if issubclass(settings, QueueSettings) else StorageSettings
+    common = {field.name for field in dataclasses.fields(shared)}
     own = [
         field
         for field in dataclasses.fields(settings)
-        if settings is StorageSettings or field.name not in common
+        if settings is shared or field.name not in common
     ]
     written = {name: default for name, default, _ in table(page, heading)}
     assert written == {f"`{field.name}`": default_of(field) for field in own}
@@ -102,3 +119,19 @@ def test_the_policy_is_json() -> None:
     }
     explained = {row[0].strip("`") for row in table("s3-compatible.md", "Least privilege") if row}
     assert allowed == explained
+
+
+def test_capabilities_of_queues_are_documented_as_the_drivers_have_them() -> None:
+    drivers = [
+        SQLiteQueue.capabilities,
+        MemoryQueue.capabilities,
+        sqs_capabilities(SqsSettings(region="eu-west-1")),
+        sqs_capabilities(SqsSettings(region="eu-west-1", fifo=True)),
+        pubsub_capabilities(PubSubSettings(project="acme")),
+        AZURE_QUEUE,
+        PostgresQueue.capabilities,
+    ]
+    names = [field.name for field in dataclasses.fields(QueueCapabilities)]
+    assert table("queue.md", "Capabilities of queues") == [
+        [f"`{name}`", *(str(getattr(able, name)) for able in drivers)] for name in names
+    ]
