@@ -27,7 +27,6 @@ class Source:
 
     Attributes:
         read: Returns the next so many bytes, fewer only at the end.
-        whole: All of it, where it is in memory.
         size: Bytes in all; `None` where that can't be known before the end.
         digest: Returns the CRC-32 of it all before any of it is read, or `None` where it can be
             read only once.
@@ -39,7 +38,6 @@ class Source:
     size: int | None
     digest: Callable[[], int | None]
     check: Callable[[], None] = lambda: None
-    whole: Piece | None = None
 
 
 def opened(data: object) -> AbstractContextManager[Source]:
@@ -49,10 +47,8 @@ def opened(data: object) -> AbstractContextManager[Source]:
         InvalidType: *data* is none of bytes, a `Path`, a binary file or an iterable of bytes.
     """
     if isinstance(data, (bytes, bytearray, memoryview)):
-        whole = data if isinstance(data, bytes) else _as_bytes(data)
-        return nullcontext(
-            Source(_slices(whole), len(whole), lambda: zlib.crc32(whole), whole=whole)
-        )
+        whole = _as_bytes(data)
+        return nullcontext(Source(_slices(whole), len(whole), lambda: zlib.crc32(whole)))
     if isinstance(data, Path):
         return _opened_file(data)
     if hasattr(data, "read"):
@@ -88,12 +84,12 @@ def _as_bytes(data: BytesLike) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
-def _slices(whole: Piece) -> Reader:
-    view, position = memoryview(whole), 0
+def _slices(whole: memoryview) -> Reader:
+    position = 0
 
     def read(size: int) -> Piece:
         nonlocal position
-        piece = view[position : position + size]
+        piece = whole[position : position + size]
         position += len(piece)
         return piece
 

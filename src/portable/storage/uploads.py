@@ -40,13 +40,18 @@ def store(
     progress: Progress | None = None,
 ) -> StoredObject:
     """Store all that *source* gives at the full key *key*."""
-    whole = source.whole
-    if whole is not None and len(whole) < part_bytes(connection, len(whole)):
-        if progress is not None:
-            progress(len(whole), len(whole))  # what it raises must come before the object does
-        return Write(connection, key, request).put(whole)
+    begun, longest = None, part_bytes(connection, source.size)
+    if source.size is not None and source.size < longest:
+        begun = source.read(longest)
+        if len(begun) < longest:
+            source.check()
+            if progress is not None:
+                progress(len(begun), source.size)  # what it raises must come before the object does
+            return Write(connection, key, request).put(begun)
     upload = Upload(connection, key, request, size=source.size, progress=progress)
     try:
+        if begun is not None:  # the source grew
+            upload.send(begun)
         if upload.wants_digest:
             upload.crc32 = source.digest()
         return upload.send_all(source)
