@@ -212,3 +212,26 @@ def test_reading_on_asks_for_ever_larger_blocks() -> None:
 
 def _like(info: StoredObject) -> WriteOptions:
     return WriteOptions(content_type="text/plain", metadata=info.metadata or {})
+
+
+class Careless(Watched):
+    """A server that ignores If-Match, as some do."""
+
+    def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> OpenRead:
+        return super().read(key, start=start, end=end, if_match=None)
+
+
+@pytest.mark.parametrize("wanted", [None, (0, 3), (2, None), (-3, None), (-3, -1)])
+def test_a_revision_is_compared_here_where_the_server_doesnt(
+    wanted: tuple[int | None, int | None] | None,
+) -> None:
+    """Otherwise a `get` of one revision would return another's bytes."""
+    settings = MemorySettings(name=uuid.uuid4().hex)
+    bucket = Bucket(lambda: Careless(MemoryStorage(settings)), settings, provider="memory")
+    old = bucket.put("key", b"old body").revision
+    new = bucket.put("key", b"new body").revision
+    with pytest.raises(PreconditionFailed):
+        bucket.get("key", range=wanted, if_match=old)
+    with pytest.raises(PreconditionFailed), bucket.open("key", if_match=old) as file:
+        file.read()
+    assert bucket.get("key", range=wanted, if_match=new)

@@ -145,9 +145,13 @@ class ObjectStream:
             if self._pinned:
                 raise self._changed() from error
             raise
-        if self._pinned and body.info.revision != self._if_match:
+        try:
+            check_revision(body.info, self._if_match)  # which some servers leave to us
+        except PreconditionFailed as error:
             body.close()
-            raise self._changed()
+            if self._pinned:
+                raise self._changed() from error
+            raise
         return body
 
     @staticmethod
