@@ -62,6 +62,7 @@ def _harness(fake: FakeGcs, folder: Path, engine: Literal["sdk", "fast"]) -> Ite
         credentials_file=account_file(fake.endpoint, folder, "allowed", allowed=True),
         denied_file=account_file(fake.endpoint, folder, "denied", allowed=False),
         engine=engine,
+        examples=5 if engine == "sdk" else 3,
     )
     for name in made:
         fake.drop_bucket(name)
