@@ -18,7 +18,6 @@ EMULATOR = "PUBSUB_EMULATOR_HOST"  # what Google's own clients look at
 # Subscription.
 ATTEMPTS_MAX = 100
 RETENTION_MIN, RETENTION_MAX = 600.0, 31 * 86400.0
-RETENTION = 7 * 86400.0
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects, and older ones of
 # domains: example.com:project.
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{2,61}[a-z0-9]")
@@ -34,8 +33,8 @@ class PubSubSettings(QueueSettings):
             ordering keys, from which one request takes one message.
         exactly_once: A subscription with exactly-once delivery: an `ack` or `extend` that comes
             too late is told apart, and an acked message doesn't come again. Slower.
-        retention: Seconds for which a queue made here keeps a message: 600 to 2,678,400. Then the
-            message is gone, dead letters too.
+        retention: Seconds for which a queue made here keeps a message, 600 to 2,678,400: the
+            default is Pub/Sub's longest, 31 days. Then the message is gone, dead letters too.
         endpoint: Another server than Google's global one: a region's
             (``https://europe-west1-pubsub.googleapis.com``), which messages of one group must all
             be sent to, or http on loopback. PUBSUB_EMULATOR_HOST in the environment unless given.
@@ -50,7 +49,7 @@ class PubSubSettings(QueueSettings):
     project: str
     fifo: bool = False
     exactly_once: bool = False
-    retention: float = RETENTION
+    retention: float = RETENTION_MAX
     endpoint: str | None = None
     allow_http: bool = False
     credentials_file: str | None = None
