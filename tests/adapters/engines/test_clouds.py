@@ -143,7 +143,8 @@ def test_a_spoiled_answer_is_noticed_and_read_again(cloud: Cloud, size: int) -> 
     cloud.proxy.clear()
     cloud.proxy.add(Fault("flip_down", method="GET", at=50, times=1))
     assert bucket.get("a") == data
-    assert cloud.by_obstore() == [True, True]
+    # In between: another tool may have replaced the content, and the server's digest would tell.
+    assert cloud.by_obstore() == [True, False, True, True]
     cloud.proxy.add(Fault("flip_down", method="GET", at=50, times=None))
     with pytest.raises(IntegrityError):
         bucket.get("a")
