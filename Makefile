@@ -10,6 +10,9 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PIN = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 \
   --generate-hashes --upgrade --no-emit-index-url --no-annotate --no-header
 
+# Else every process that a test starts compiles what it imports, boto3 and all.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test torch check bench soak pins clean
 
