@@ -38,9 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of the conformance suite."""
+    """Name the markers of the conformance suite."""
     config.addinivalue_line(
         "markers", "portable_quirk(name): a case that a stand-in server with this fault fails"
+    )
+    config.addinivalue_line(
+        "markers", "portable_slow: a case that runs below a prefix only, not at the root as well"
     )
 
 

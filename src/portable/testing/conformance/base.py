@@ -27,6 +27,10 @@ NEIGHBOURS: Mapping[str, bytes] = {
 }
 
 
+# For a case that takes seconds, and for which a prefix is one more thing to get wrong and no less.
+slow = pytest.mark.portable_slow
+
+
 @lru_cache(maxsize=8)
 def content(size: int, seed: int = 0) -> bytes:
     """The same *size* bytes each time; no two blocks of them are alike."""
@@ -86,6 +90,7 @@ class Cases:
     Attributes:
         root: Run each case at the root of the bucket, too? It costs twice the time; off, each
             runs below a prefix only. For a driver that has passed at the root of another server.
+            Cases that are `slow` never run there.
     """
 
     root: ClassVar[bool] = True
@@ -93,7 +98,9 @@ class Cases:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run cases that look at a bucket at each place of it."""
         if "raw" in metafunc.fixturenames:
-            places = {"root": "", "prefix": PREFIX} if self.root else {"prefix": PREFIX}
+            places = {"root": "", "prefix": PREFIX}
+            if not self.root or metafunc.definition.get_closest_marker("portable_slow"):
+                del places["root"]
             metafunc.parametrize("raw", places.values(), ids=places, indirect=True)
 
     @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from portable.errors import InvalidArgument, InvalidKey, InvalidType
 from portable.storage import Bucket, listing
-from portable.testing.conformance.base import Cases, Raw, content
+from portable.testing.conformance.base import Cases, Raw, content, slow
 from portable.testing.conformance.quirks import quirk
 from portable.testing.drivers import Watch
 
@@ -100,6 +100,7 @@ class ListingCases(Cases):
             asked = (prefix, after, limit)
             assert names(bucket, prefix, start_after=after, limit=limit) == expected, asked
 
+    @slow
     def test_list_of_more_than_a_page(self, bucket: Bucket, raw: Raw) -> None:
         """More than a thousand objects, all of them once, and removed again in bulk."""
         keys = [f"{number * 7919 % 1203:05d}" for number in range(1203)]

@@ -10,7 +10,7 @@ import pytest
 
 from portable.storage import Bucket
 from portable.testing.conformance import children
-from portable.testing.conformance.base import LARGE, Cases, Raw, content
+from portable.testing.conformance.base import LARGE, Cases, Raw, content, slow
 from portable.testing.conformance.quirks import quirk
 
 FORK_SECONDS = 5.0
@@ -35,6 +35,7 @@ class ProcessCases(Cases):
             assert bucket.get("key") == copy.get("key") == b"by the copy"
             copy.close()
 
+    @slow
     @quirk("in_process")
     @pytest.mark.usefixtures("shared")
     @pytest.mark.parametrize("method", ["spawn", "fork"])
@@ -49,6 +50,7 @@ class ProcessCases(Cases):
         assert bucket.get("child-small") == b"from the child"
         assert raw.open_uploads() == 0
 
+    @slow
     @quirk("in_process")
     @pytest.mark.usefixtures("shared")
     def test_forked_child_answers_soon(self, bucket: Bucket) -> None:
@@ -64,6 +66,7 @@ class ProcessCases(Cases):
                 assert read.result() == content(LARGE)
         assert bucket.get("key") == content(LARGE)
 
+    @slow
     @quirk("in_process")
     @pytest.mark.usefixtures("shared")
     def test_forked_child_leaves_its_parents_upload_alone(self, bucket: Bucket, raw: Raw) -> None:
@@ -75,6 +78,7 @@ class ProcessCases(Cases):
             file.write(b"end")
         assert raw.read("key") == content(LARGE) + b"end"
 
+    @slow
     @quirk("in_process")
     @pytest.mark.usefixtures("shared")
     def test_counter_over_processes_loses_no_increment(self, bucket: Bucket, raw: Raw) -> None:
@@ -88,6 +92,7 @@ class ProcessCases(Cases):
                 assert each.result() == children.INCREMENTS
         assert raw.read("counter") == b"%d" % (2 * children.INCREMENTS)
 
+    @slow
     @pytest.mark.parametrize("method", ["spawn", "fork"])
     def test_provider_of_one_process_says_so(self, bucket: Bucket, method: str) -> None:
         """A child is told that it would see nothing, not that there is nothing."""
