@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from portable.errors import InvalidArgument, PortableError, Unsupported
+from portable.errors import BucketNotFound, InvalidArgument, PortableError, Unsupported
 from portable.storage.driver import Capabilities, StorageDriver
 from portable_aws.fast import S3Dialect, login_of_sdk
 from portable_aws.lean import Login
@@ -80,6 +80,8 @@ class SpacesStorage(S3Storage):
         for key in keys:
             try:
                 super().delete([key])
+            except BucketNotFound:
+                raise
             except PortableError as error:
                 failed[key] = error
         return failed

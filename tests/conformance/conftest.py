@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -18,6 +19,7 @@ from portable.testing.servers import (
     seaweedfs,
     skip_or_fail,
 )
+from portable.testing.targets.spaces import DOMAIN
 
 Server = TypeVar("Server")
 
@@ -48,8 +50,8 @@ def ministack_server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def seaweed() -> Iterator[S3Server]:
-    """SeaweedFS."""
-    yield from _started(seaweedfs)
+    """SeaweedFS, which knows buckets by the names of Spaces, too."""
+    yield from _started(partial(seaweedfs, DOMAIN))
 
 
 @pytest.fixture(scope="session")

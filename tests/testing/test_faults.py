@@ -460,7 +460,9 @@ class TestRules:
         assert ask(proxy).status == 200
         assert len(proxy.requests) == 1
 
-    @pytest.mark.parametrize("kind", ["truncate", "status", "stall", "drip", "redirect", "swap"])
+    @pytest.mark.parametrize(
+        "kind", ["truncate", "status", "stall", "drip", "redirect", "swap", "strip"]
+    )
     def test_a_fault_without_what_it_needs_is_refused(self, kind: Kind) -> None:
         with pytest.raises(ValueError, match=f"{kind!r} needs"):
             Fault(kind)
@@ -559,3 +561,30 @@ class TestThroughBoto3:
         s3.put_object(Bucket="bucket", Key="slow", Body=b"x")
         assert [r.status for r in s3_proxy.requests] == [503, 200]
         s3.close()
+
+
+def test_stripped_headers_dont_reach_the_server() -> None:
+    """All others do, as they came; a request without them passes unharmed."""
+    seen: list[bytes] = []
+
+    def answer(listener: socket.socket) -> None:
+        for _ in range(2):
+            with listener.accept()[0] as client:
+                seen.append(client.recv(65536))
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        with FaultProxy(listener.getsockname()[1]) as proxy:
+            proxy.add(Fault("strip", headers=frozenset({"if-match"}), times=None))
+            for headers in ({"If-Match": "1", "X-If-Match": "2"}, {}):
+                connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+                connection.request("GET", "/x", headers=headers)
+                assert connection.getresponse().status == 200
+                connection.close()
+            assert [request.fault for request in proxy.requests] == ["strip", None]
+            assert proxy.requests[0].header("if-match") == "1"
+        thread.join()
+    assert [line for line in seen[0].splitlines() if b"atch" in line] == [b"X-If-Match: 2"]
+    assert seen[0].splitlines()[0] == b"GET /x HTTP/1.1"

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import socket
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import portable
+from portable.cli.app import app
 from portable.errors import ConfigError, Unsupported
 from portable.storage import Bucket
-from portable.testing.faults import Answer, Fault, FaultProxy, Request
-from portable.testing.servers import S3Server, moto_server, running_with_bucket
+from portable.testing.faults import Fault, FaultProxy, Request, error_answer
+from portable.testing.servers import S3Server, moto_server, running_with_bucket, seaweedfs
 from portable.testing.targets.spaces import isolate, open_spaces_bucket
 from portable_digitalocean.settings import SpacesSettings
-from portable_digitalocean.storage import SpacesStorage, connect_fast, keys_of_environment
+from portable_digitalocean.storage import connect_fast, keys_of_environment
 
 BUCKET = "spaces-tests"
 SETTINGS = SpacesSettings(bucket="acme-ml", region="nyc3")
-REFUSAL = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
+CONDITIONS = frozenset({"if-match", "if-none-match"})
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +31,23 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[S3Server]:
-    with running_with_bucket(moto_server, BUCKET) as server:
+def server() -> Iterator[S3Server]:
+    with running_with_bucket(seaweedfs, BUCKET) as server:
         yield server
 
 
 @pytest.fixture
-def proxy(moto: S3Server) -> Iterator[FaultProxy]:
-    with FaultProxy(moto.port) as proxy:
+def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    isolate(monkeypatch, server.access_key, server.secret_key)
+    with FaultProxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def careless() -> Iterator[FaultProxy]:
+    """A server that ignores conditions: moto, since signatures cover them, and it checks none."""
+    with running_with_bucket(moto_server, BUCKET) as server, FaultProxy(server.port) as proxy:
+        proxy.add(Fault("strip", headers=CONDITIONS, times=None))
         yield proxy
 
 
@@ -100,13 +111,13 @@ def test_terraforms_names_come_before_those_of_the_examples(
 
 
 @pytest.mark.parametrize("engine", ["sdk", "fast"])
-def test_both_engines_use_the_spaces_key(proxy: FaultProxy, engine: Any) -> None:
+def test_both_engines_use_the_spaces_key(server: S3Server, proxy: FaultProxy, engine: Any) -> None:
     bucket = open_spaces_bucket(BUCKET, endpoint=proxy.endpoint, engine=engine)
     bucket.put("dir/a", b"body")
     assert bucket.get("dir/a") == b"body"
     assert proxy.requests
     for request in proxy.requests:
-        assert "Credential=spaces-key/" in _headers(request)["authorization"]
+        assert f"Credential={server.access_key}/" in _headers(request)["authorization"]
     bucket.delete("dir/a")
     bucket.close()
 
@@ -150,7 +161,9 @@ def test_no_newer_checksums_are_sent(bucket: Bucket, proxy: FaultProxy) -> None:
 
 def test_bulk_delete_that_is_refused_goes_one_by_one(bucket: Bucket, proxy: FaultProxy) -> None:
     """And is asked for once only."""
-    proxy.add(Fault("status", method="POST", answer=Answer(501, body=REFUSAL), times=None))
+    proxy.add(
+        Fault("status", method="POST", answer=error_answer(501, "NotImplemented"), times=None)
+    )
     for names in (["dir/a", "dir/b"], ["dir/c", "dir/d"]):
         for name in names:
             bucket.put(name, b"body")
@@ -159,27 +172,32 @@ def test_bulk_delete_that_is_refused_goes_one_by_one(bucket: Bucket, proxy: Faul
     assert [request.method for request in proxy.requests].count("POST") == 1
 
 
-def test_virtual_host_is_understood(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bucket in the host's name, its address being this machine's."""
-    look_up = socket.getaddrinfo
-    seen: list[str] = []
-
-    def here(host: Any, *args: Any, **kw: Any) -> Any:
-        seen.append(host)
-        is_spaces = isinstance(host, str) and host.endswith(".digitaloceanspaces.test")
-        return look_up("127.0.0.1" if is_spaces else host, *args, **kw)
-
-    monkeypatch.setattr(socket, "getaddrinfo", here)
-    host = f"http://nyc3.digitaloceanspaces.test:{moto.port}"
-    settings = replace(SETTINGS, bucket=BUCKET, endpoint=host, allow_http=True, engine="sdk")
-    s3 = replace(settings.s3, addressing="virtual")
-    bucket = Bucket(lambda: SpacesStorage(s3), settings, provider="digitalocean")
-    bucket.put("dir/é", b"body")
-    assert bucket.get("dir/é") == b"body"
-    assert [info.key for info in bucket.list()] == ["dir/é"]
-    assert f"{BUCKET}.nyc3.digitaloceanspaces.test" in seen
-    bucket.delete("dir/é")
+def test_a_server_that_ignores_conditions_is_found_out(careless: FaultProxy) -> None:
+    """By the doctor, of a bucket that was said to enforce them; one that wasn't refuses them."""
+    url = f"spaces://{BUCKET}?region=nyc3&endpoint={careless.endpoint}"
+    trusting = _doctor(f"{url}&conditional_writes=true")
+    failed = {name: check for name, check in trusting.items() if check["status"] == "failed"}
+    assert set(failed) == {"if_absent", "if_match"}
+    for check in failed.values():
+        assert "doesn't keep conditions" in check["detail"]
+        assert "conditional_writes = false" in check["advice"]
+    wary = _doctor(url)
+    assert [wary[name]["status"] for name in ("if_absent", "if_match", "write")] == [
+        "skipped",
+        "skipped",
+        "ok",
+    ]
+    bucket = portable.open_bucket(url)
+    sent = len(careless.requests)
+    with pytest.raises(Unsupported):
+        bucket.put("dir/a", b"1", if_absent=True)
+    assert len(careless.requests) == sent
     bucket.close()
+
+
+def _doctor(url: str) -> dict[str, Any]:
+    told = json.loads(CliRunner().invoke(app, ["doctor", url, "--json"]).stdout)
+    return {check["name"]: check for check in told["checks"]}
 
 
 def test_both_engines_say_the_same_of_the_bucket() -> None:

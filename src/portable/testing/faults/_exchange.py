@@ -95,7 +95,7 @@ class Exchange:
                 self._request.body += piece.data
 
     def _forward(self, server: Stream) -> None:
-        server.send(self._head.raw)
+        server.send(self._stripped())
         answer = self._await_continue(server)
         is_whole = answer is None and self._send_body(server)
         answer = answer or _final_head(server)
@@ -104,6 +104,14 @@ class Exchange:
             raise Ended
         if answer.ends_connection() or self._head.ends_connection():
             raise Ended
+
+    def _stripped(self) -> bytes:
+        if self._fault is None or self._kind != "strip":
+            return self._head.raw
+        head = self._head.without(self._fault.headers)
+        if head != self._head.raw:
+            self._request.fault = "strip"
+        return head
 
     def _await_continue(self, server: Stream) -> Head | None:
         """Let the server invite the body; return its answer if it gives that instead."""

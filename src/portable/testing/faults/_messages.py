@@ -6,7 +6,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -106,10 +106,16 @@ class Head:
 
     def reframed(self, *lines: str) -> bytes:
         """The head with *lines* in place of what said how long the body is."""
+        kept = self.without(("content-length", "transfer-encoding", "connection"))[:-2]
+        return kept + b"".join(line.encode() + b"\r\n" for line in lines) + b"\r\n"
+
+    def without(self, names: Collection[str]) -> bytes:
+        """The head without some headers, whose names are in lower case."""
         first, *rest = self.raw[:-4].split(b"\r\n")
-        dropped = (b"content-length:", b"transfer-encoding:", b"connection:")
-        kept = [line for line in rest if not line.lower().startswith(dropped)]
-        return b"\r\n".join([first, *kept, *(line.encode() for line in lines)]) + b"\r\n\r\n"
+        kept = [
+            line for line in rest if line.partition(b":")[0].decode("latin-1").lower() not in names
+        ]
+        return b"\r\n".join([first, *kept]) + b"\r\n\r\n"
 
 
 def read_head(stream: Stream) -> Head | None:

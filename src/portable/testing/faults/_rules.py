@@ -25,6 +25,7 @@ Kind = Literal[
     "lost",
     "redirect",
     "swap",
+    "strip",
 ]
 CUTS = frozenset(("truncate", "reset", "chunk_end", "no_length", "wrong_length"))
 AT_AN_OFFSET = CUTS | {"flip_down", "flip_up", "cut_up"}
@@ -80,6 +81,7 @@ class Fault:
     lost           the server carries the request out; the connection is reset instead
                    of its answer
     redirect       307 to *location*; the server sees nothing
+    strip          the server doesn't see the request's *headers*
     swap           the server's answer is replaced by what *change* makes of it
     ============== ==================================================================
 
@@ -91,6 +93,7 @@ class Fault:
         times: How many are affected then; `None` for all.
         at: Offset in the body, in bytes. A negative one counts from the end, and one past it
             means the last byte. For requests in ``aws-chunked``, that encoding is the body.
+        headers: Names, in lower case.
         before: Called with each affected request before the server sees anything of it.
     """
 
@@ -107,6 +110,7 @@ class Fault:
     answer: Answer | None = None
     forward: bool = False
     location: str = ""
+    headers: frozenset[str] = frozenset()
     before: Callable[[Request], object] | None = None
     change: Callable[[Request, Answer], Answer] | None = None
 
@@ -117,6 +121,7 @@ class Fault:
             "seconds": self.kind == "stall" and self.seconds <= 0,
             "rate": self.kind == "drip" and self.rate <= 0,
             "location": self.kind == "redirect" and not self.location,
+            "headers": self.kind == "strip" and not self.headers,
             "change": self.kind == "swap" and self.change is None,
         }
         if names := [name for name, is_missing in missing.items() if is_missing]:

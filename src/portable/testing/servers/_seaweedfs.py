@@ -19,8 +19,11 @@ OFFSETS = (*HTTP_OFFSETS, *(offset + GRPC for offset in HTTP_OFFSETS))
 
 
 @contextmanager
-def seaweedfs() -> Iterator[S3Server]:
+def seaweedfs(domain: str = "") -> Iterator[S3Server]:
     """Run ``weed mini``.
+
+    Args:
+        domain: Names below it are buckets, as in ``photos.nyc3.digitaloceanspaces.test``.
 
     Raises:
         ServerUnavailable: it can't be installed or started here.
@@ -42,7 +45,11 @@ def seaweedfs() -> Iterator[S3Server]:
             return server
 
         return Plan(
-            argv=[str(programs / "weed"), *_arguments(port, folder, _identities(folder, server))],
+            argv=[
+                str(programs / "weed"),
+                *_arguments(port, folder, _identities(folder, server)),
+                *([f"-s3.domainName={domain}"] if domain else []),
+            ],
             environment={},
             make_ready=make_ready,
             # Its sockets are in /tmp whatever TMPDIR says, named after the ports.

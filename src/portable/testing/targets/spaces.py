@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from portable.storage import Bucket
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     import pytest
     from mypy_boto3_s3.client import S3Client
 
+    from portable.storage.driver import StorageDriver
+
 REGION = "nyc3"
+DOMAIN = f"{REGION}.digitaloceanspaces.test"
 UNSET = ("SPACES_KEY", "SPACES_SECRET")
 
 
@@ -38,40 +44,70 @@ def open_spaces_bucket(bucket: str, prefix: str = "", **settings: Any) -> Bucket
     )
 
 
+def open_by_host(bucket: str, port: int, prefix: str = "", **settings: Any) -> Bucket:
+    """The same bucket by a name of its own, as Spaces has them: ``BUCKET.DOMAIN:port`` is here.
+
+    Every process that uses the bucket knows the names; boto3 carries its data.
+    """
+    endpoint = f"http://{DOMAIN}:{port}"
+    given = {"region": REGION, "endpoint": endpoint, "allow_http": True, **settings}
+    known = SpacesSettings(bucket=bucket, prefix=prefix, **given)
+    return Bucket(partial(_connect_by_host, known), known, provider=ADAPTER.name)
+
+
+def _connect_by_host(settings: SpacesSettings) -> StorageDriver:
+    from portable_digitalocean.storage import SpacesStorage
+
+    if not isinstance(socket.getaddrinfo, _NamesHere):
+        socket.getaddrinfo = _NamesHere(socket.getaddrinfo)
+    return SpacesStorage(replace(settings.s3, addressing="virtual"))
+
+
+class _NamesHere:
+    """`socket.getaddrinfo` that knows what is below `DOMAIN` as this machine."""
+
+    def __init__(self, others: Callable[..., Any]) -> None:
+        self._others = others
+
+    def __call__(self, host: Any, *rest: Any, **more: Any) -> Any:
+        is_below = isinstance(host, str) and host.endswith(f".{DOMAIN}")
+        return self._others("127.0.0.1" if is_below else host, *rest, **more)
+
+
 def spaces_harness(
     client: S3Client,
     *,
     make_bucket: Callable[[], str],
-    endpoint: str,
+    port: int,
     home: str = "",
     conditional_writes: bool = True,
-    engine: Literal["auto", "sdk", "fast"] = "sdk",
+    engine: Literal["sdk", "fast"] = "sdk",
     quirks: Mapping[str, str] | None = None,
     examples: int = 3,
 ) -> Harness:
     """What *make_bucket* makes on a server that *client* reaches.
 
     Args:
+        port: Of the server, which knows buckets by their names below `DOMAIN`.
         home: A folder of it that takes the place of the bucket's root; ends in ``/``.
+        engine: obstore looks names up by itself, so that with it the bucket is in the path.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket = make_bucket()
-    settings: dict[str, Any] = {
-        "endpoint": endpoint,
-        "conditional_writes": conditional_writes,
-        "engine": engine,
-    }
+    settings: dict[str, Any] = {"conditional_writes": conditional_writes, "engine": engine}
 
-    def open_bucket(prefix: str) -> Bucket:
-        return open_spaces_bucket(bucket, home + prefix.strip("/") if home else prefix, **settings)
+    def opened(name: str, prefix: str = "") -> Bucket:
+        if engine == "sdk":
+            return open_by_host(name, port, prefix, **settings)
+        return open_spaces_bucket(name, prefix, endpoint=f"http://127.0.0.1:{port}", **settings)
 
     missing = f"portable-missing-{uuid.uuid4().hex[:12]}"
     return Harness(
-        open_bucket=open_bucket,
+        open_bucket=lambda prefix: opened(bucket, home + prefix.strip("/") if home else prefix),
         oracle=S3Oracle(client, bucket, home=home, stamps=True),
-        other_bucket=lambda: open_spaces_bucket(make_bucket(), home, **settings),
-        missing_bucket=lambda: open_spaces_bucket(missing, **settings),
+        other_bucket=lambda: opened(make_bucket(), home),
+        missing_bucket=lambda: opened(missing),
         sdk_errors=(ClientError, BotoCoreError, *fast_errors(engine)),
         quirks=quirks or {},
         examples=examples,
