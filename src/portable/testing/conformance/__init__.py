@@ -57,8 +57,8 @@ class StorageConformance(
 ):
     """What an adapter has to do; a subclass has a fixture `harness` that returns a `Harness`.
 
-    Each case runs at the root of the bucket and below a prefix, with neighbours outside of it
-    that have to stay as they are.
+    Each case runs at the root of the bucket, unless `root` is False, and below a prefix, with
+    neighbours outside of it that have to stay as they are.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
