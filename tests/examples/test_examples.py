@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import portable
+from portable.testing import emulate
 from portable.testing.servers import (
     S3Server,
     ServerUnavailable,
@@ -27,6 +28,7 @@ FOLDERS = EXAMPLES / "02_folders.py"
 SHARDS = EXAMPLES / "04_torch_shards.py"
 SCORING = EXAMPLES / "05_async_scoring.py"
 CLOUDS = EXAMPLES / "06_every_cloud.py"
+SEARCH = EXAMPLES / "07_search.py"
 TABLE = EXAMPLES / "03_table_and_checkpoint.py"
 STORED = {
     "datasets/digits.npz",
@@ -71,6 +73,7 @@ def test_every_example_is_run_here() -> None:
         SHARDS.name,
         SCORING.name,
         CLOUDS.name,
+        SEARCH.name,
     }
 
 
@@ -170,3 +173,22 @@ def test_every_cloud_decides_alike(tmp_path: Path) -> None:
         "azure az://emulated ada is first, bob is late",
         "digitalocean spaces://emulated ada can't know, bob can't know",
     ]
+
+
+def test_a_search_finds_the_same_on_a_laptop_and_on_every_cloud(tmp_path: Path) -> None:
+    """Each trial is handled by some worker; the script doesn't know where."""
+    best = set()
+    providers = ("aws", "gcp", "azure")
+    with emulate(*providers) as emulation:
+        for profile in ("local", *providers):
+            surroundings = dict(emulation.environment) | {"PORTABLE_PROFILE": profile}
+            said = run(SEARCH, tmp_path, **surroundings)
+            handled = [int(line.split()[3]) for line in said.splitlines() if "handled" in line]
+            assert sum(handled) >= 16, profile
+            best.add(said.splitlines()[-1])
+            here = (tmp_path / ".portable/storage").as_uri() if profile == "local" else None
+            with portable.profile(profile):
+                picture = portable.open_bucket(here).get("runs/search/search.png")
+            assert picture.startswith(b"\x89PNG")
+    assert len(best) == 1
+    assert best.pop().startswith("16 of 16 trials; the best: ")

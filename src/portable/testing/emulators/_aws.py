@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from portable.testing.emulators._provider import BUCKET, Emulated
+from portable.testing.emulators._provider import BUCKET, QUEUE, Emulated
 from portable.testing.servers import make_bucket, ministack
 from portable.testing.targets.s3 import ENVIRONMENT, UNSET
 
@@ -23,6 +23,7 @@ def run(_folder: Path) -> Iterator[Emulated]:
                 "region": server.region,
                 "endpoint": server.endpoint,
                 "storage": {"bucket": BUCKET},
+                "queue": {"name": QUEUE},
             },
             environment={
                 **ENVIRONMENT,

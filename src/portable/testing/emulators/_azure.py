@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from portable.testing.emulators._provider import BUCKET, Emulated
+from portable.testing.emulators._provider import BUCKET, QUEUE, Emulated
 from portable.testing.servers import azurite, make_container
 from portable.testing.targets.azure import UNSET
 
@@ -22,6 +22,7 @@ def run(_folder: Path) -> Iterator[Emulated]:
                 "provider": "azure",
                 "account": server.account,
                 "storage": {"container": BUCKET, "endpoint": server.endpoint},
+                "queue": {"name": QUEUE, "endpoint": server.queue_endpoint},
             },
             environment={
                 "AZURE_STORAGE_ACCOUNT": server.account,

@@ -1,4 +1,4 @@
-"""Google Cloud by `FakeGcs`, with a service account whose tokens and signatures it checks."""
+"""Google Cloud by `FakeGcs`, which checks tokens and signatures, and `FakePubSub`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from portable.testing.emulators._provider import BUCKET, Emulated
+from portable.testing.emulators._provider import BUCKET, QUEUE, Emulated
 from portable.testing.fakes.gcs import FakeGcs
+from portable.testing.fakes.pubsub import FakePubSub
 
 
 @contextmanager
 def run(folder: Path) -> Iterator[Emulated]:
     """Start it, in a thread of this process."""
-    with FakeGcs() as server:
+    with FakeGcs() as server, FakePubSub() as pubsub:
         server.make_bucket(BUCKET)
         account = server.account()
         key = folder / "account.json"
         key.write_text(json.dumps(account))
         yield Emulated(
-            servers={"FakeGcs": server.endpoint},
+            servers={"FakeGcs": server.endpoint, "FakePubSub": pubsub.endpoint},
             profile={
                 "provider": "gcp",
                 "project": account["project_id"],
@@ -29,10 +30,12 @@ def run(folder: Path) -> Iterator[Emulated]:
                     "endpoint": server.endpoint,
                     "credentials_file": str(key),
                 },
+                "queue": {"name": QUEUE, "endpoint": pubsub.endpoint},
             },
             environment={
                 "GOOGLE_APPLICATION_CREDENTIALS": str(key),
                 "GOOGLE_CLOUD_PROJECT": account["project_id"],
                 "STORAGE_EMULATOR_HOST": server.endpoint,
+                "PUBSUB_EMULATOR_HOST": pubsub.host,
             },
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BUCKET = "emulated"  # made on every provider
+QUEUE = "emulated"  # made when it is first used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
