@@ -38,6 +38,9 @@ from portable.queue.wire import Content, unpacked
 from portable.retry import Surroundings
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from portable.queue.consuming.consumer import Consumer
     from portable.queue.driver import QueueCapabilities, QueueDriver
     from portable.storage import Bucket
 
@@ -330,27 +333,42 @@ class Queue:
             PortableError: receiving can't succeed: no permission, no such queue. Handlers that
                 were at work have ended, or their messages were handed back.
         """
+        with self._connection.located("consume"):
+            return self._consumer(
+                handler, concurrency, max_messages, idle_timeout, lease, drain, stop, on_event
+            ).run()
+
+    def _consumer(
+        self,
+        handler: Callable[[Message], object],
+        concurrency: int,
+        max_messages: int | None,
+        idle_timeout: Seconds | None,
+        lease: Seconds | None,
+        drain: Seconds,
+        stop: threading.Event | None,
+        on_event: Observer | None,
+        loop: AbstractEventLoop | None = None,
+    ) -> Consumer:
+        """What `consume` runs, its arguments checked."""
         from portable.queue.consuming.consumer import Consumer, Plan
 
-        connection = self._connection
-        with connection.located("consume"):
-            if not callable(handler):
-                raise InvalidType(f"handler is called with each message; this is {handler!r}")
-            plan = Plan(
-                handler=handler,
-                concurrency=check_count(concurrency, "concurrency"),
-                max_messages=None
-                if max_messages is None
-                else check_count(max_messages, "max_messages"),
-                idle_timeout=None
-                if idle_timeout is None
-                else seconds(idle_timeout, "idle_timeout"),
-                lease=renewed_lease(connection, lease),
-                drain=seconds(drain, "drain"),
-                stop=stop,
-                observer=on_event or self.on_event,
-            )
-            return Consumer(connection, plan).run()
+        if not callable(handler):
+            raise InvalidType(f"handler is called with each message; this is {handler!r}")
+        plan = Plan(
+            handler=handler,
+            concurrency=check_count(concurrency, "concurrency"),
+            max_messages=None
+            if max_messages is None
+            else check_count(max_messages, "max_messages"),
+            idle_timeout=None if idle_timeout is None else seconds(idle_timeout, "idle_timeout"),
+            lease=renewed_lease(self._connection, lease),
+            drain=seconds(drain, "drain"),
+            stop=stop,
+            observer=on_event or self.on_event,
+            loop=loop,
+        )
+        return Consumer(self._connection, plan)
 
     def peek(self, max_messages: int = 1) -> list[Message]:
         """Look at messages without leasing them: they can't be acked.

@@ -27,6 +27,8 @@ from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.verdicts import DeadLetter, Retry
 
 if TYPE_CHECKING:
+    import asyncio
+
     from portable.queue.connection import Connection
     from portable.queue.message import Message
     from portable.queue.types import ConsumeReport
@@ -52,6 +54,7 @@ class Plan:
     drain: float
     stop: threading.Event | None
     observer: Observer | None
+    loop: asyncio.AbstractEventLoop | None = None  # for coroutines; one of its own unless given
 
 
 class Consumer:
@@ -70,7 +73,7 @@ class Consumer:
         self._fatal: Exception | None = None
         self._heartbeat = Heartbeat(connection, plan.lease)
         self._acks = Acks(connection, self._busy, self._acked)
-        self._watch = Watch(plan.stop, self._stop)
+        self._watch = Watch(plan.stop, self.stop)
         self._workers: Workers = self._hire()
 
     def run(self) -> ConsumeReport:
@@ -94,12 +97,12 @@ class Consumer:
 
     def _hire(self) -> Workers:
         if is_async(self._plan.handler):
-            return LoopWorkers(self._plan.handler, self._finished)
+            return LoopWorkers(self._plan.handler, self._finished, self._plan.loop)
         return ThreadWorkers(self._plan.handler, self._plan.concurrency, self._finished)
 
     def _loop(self) -> None:
         started, pause, quiet = 0, FIRST_PAUSE_SECONDS, False
-        while free := self._free_workers():
+        while (free := self._free_workers()) and not self._watch.look():
             left = None if self._plan.max_messages is None else self._plan.max_messages - started
             if left == 0:
                 self._end("max_messages")
@@ -167,8 +170,8 @@ class Consumer:
     def _busy(self) -> bool:
         return bool(self._running)
 
-    def _stop(self, why: str) -> None:
-        """Somebody wants it to end."""
+    def stop(self, why: str = "stop") -> None:
+        """Let `run` come to its end, in any thread."""
         self._asked = True
         self._end(why)
 

@@ -13,7 +13,7 @@ LOOK_SECONDS = 0.1
 
 
 class Watch:
-    """Looks out for signals and for *stop*, and calls *found* once with what it was.
+    """Looks out for signals and for *stop*, and calls *found* with what it was.
 
     A signal's handler does no more than set a flag: it may run in the middle of anything, where
     taking a lock could wait for ever. After the first signal the process's own handlers are back,
@@ -50,8 +50,17 @@ class Watch:
         while self._before:
             signal.signal(*self._before.popitem())
 
+    def look(self) -> bool:
+        """Look once; True when it is time to stop."""
+        if self._signalled:
+            self._found("signal")
+        elif self._stop is not None and self._stop.is_set():
+            self._found("stop")
+        else:
+            return False
+        return True
+
     def _run(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            if self._signalled or (self._stop is not None and self._stop.is_set()):
-                self._found("signal" if self._signalled else "stop")
+            if self.look():
                 return

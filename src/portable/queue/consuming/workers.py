@@ -88,25 +88,32 @@ class ThreadWorkers:
 
 
 class LoopWorkers:
-    """Tasks on one event loop, in a thread of its own."""
+    """Tasks on one event loop: the caller's, or one in a thread of its own."""
 
-    def __init__(self, handler: Callable[[Message], Awaitable[object]], finished: Finished) -> None:
+    def __init__(
+        self,
+        handler: Callable[[Message], Awaitable[object]],
+        finished: Finished,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         import asyncio  # 30 ms to import
 
         self._handler = handler
         self._finished = finished
         self._context = copy_context()
-        self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._run, name="portable-loop", daemon=True)
-        self._thread.start()
+        self._over = threading.Event()
+        self._owns = loop is None
+        self._loop = loop or asyncio.new_event_loop()
+        if self._owns:
+            threading.Thread(target=self._run, name="portable-loop", daemon=True).start()
 
     def start(self, message: Message) -> None:
         self._loop.call_soon_threadsafe(self._begin, message)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._cancel)
-        self._thread.join(STOP_SECONDS)  # a handler that blocks the loop isn't waited for
+        self._over.wait(STOP_SECONDS)  # a handler that blocks the loop isn't waited for
 
     def _begin(self, message: Message) -> None:
         context: Context = self._context.copy()
@@ -130,14 +137,17 @@ class LoopWorkers:
     def _cancel(self) -> None:
         for task in self._tasks:
             task.cancel()
-        self._loop.create_task(self._end())
+        self._ending = self._loop.create_task(self._end())  # kept: a loop holds tasks weakly
 
     async def _end(self) -> None:
         import asyncio
 
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=STOP_SECONDS / 2)
-        self._loop.stop()
+        if self._owns:
+            self._loop.stop()
+        else:
+            self._over.set()
 
     def _run(self) -> None:
         try:
@@ -146,3 +156,4 @@ class LoopWorkers:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
+            self._over.set()
