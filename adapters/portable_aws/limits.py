@@ -48,7 +48,7 @@ STANDARD_QUEUE = QueueCapabilities(
     settle_max=10,
     delay_max=900.0,
     lease_min=1.0,  # whole seconds
-    lease_max=float(LEASE_MAX),
+    lease_max=LEASE_MAX - 60.0,  # all of them together, from the receive on
     wait_max=WAIT_MAX,
     # "If you use an old receipt handle, the request will succeed, but the message might not be
     # deleted": …/APIReference/API_DeleteMessage.html

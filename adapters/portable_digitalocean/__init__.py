@@ -35,6 +35,12 @@ ADAPTER = Adapter(
         "Spaces keys come from SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY, or SPACES_KEY "
         "and SPACES_SECRET, in the environment; else from boto3's own chain"
     ),
+    instead={
+        "queue": (
+            "use the provider 'postgres' on a managed PostgreSQL database: "
+            "postgres://HOST:PORT/DATABASE?name=jobs"
+        ),
+    },
     # A key is granted these for a bucket:
     # https://docs.digitalocean.com/products/spaces/how-to/manage-access/
     permissions={
