@@ -57,6 +57,10 @@ class Pool:
         for connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        for connection in self._idle:
+            connection.close()
+
     def abandon(self) -> None:
         """In a forked child: forget the parent's connections, without a word to the server."""
         self._lock = threading.Lock()

@@ -25,8 +25,8 @@ from portable_local.queue.errors import meaning_of
 from portable_local.queue.file import check, make
 
 BUSY_SECONDS = 5.0  # how long SQLite itself waits for the write lock
-# Some 4 pages of 4 KiB a change: about the 1,000 pages that SQLite would choose.
-CHECKPOINT_CHANGES = 250
+# Some 3 pages of 4 KiB a change: about the 1,000 pages that SQLite would choose.
+CHECKPOINT_CHANGES = 400
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 _gate = threading.RLock()  # held while a session is made, and while the process forks
@@ -84,6 +84,7 @@ class Session:
         self._connection: sqlite3.Connection | None = None
         self._changes = 0
         self._bytes = 0
+        self._light = False
 
     def serves(self, connections: Connections) -> bool:
         return self._of is connections
@@ -105,10 +106,21 @@ class Session:
         try:
             if error is not None:
                 self._roll_back()
+            if self._light:
+                self._settle()
             if isinstance(error, sqlite3.Error):
                 raise meaning_of(error) from error
         finally:
             self._turn.release()
+
+    def lightly(self) -> None:
+        """Let what is committed in this block be forgotten by a power cut, as leases may be:
+
+        nobody who holds one survives it. The next durable commit keeps these too.
+        """
+        if self._of.durable and self._connection is not None:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._light = True
 
     def changed(self, size: int = 0) -> None:
         """Count a commit of *size* bytes of bodies, and checkpoint when it is time to."""
@@ -174,6 +186,11 @@ class Session:
         if connection is not None and connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
                 connection.execute("ROLLBACK")
+
+    def _settle(self) -> None:
+        self._light = False
+        if self._connection is not None:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     def _checkpoint(self) -> None:
         """Move what was committed from the log to the database, while nobody can commit.

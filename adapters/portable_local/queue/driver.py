@@ -49,10 +49,9 @@ class SQLiteQueue:
         self._flowing = False  # the last receive found something, and so may the next
 
     @property
-    def native(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        with self._connections.session as connection:
-            return connection
+    def native(self) -> Connections:
+        """Whose `session` lends this thread's `sqlite3.Connection`, as a context."""
+        return self._connections
 
     def create(self) -> None:
         self._connections.make()
@@ -118,6 +117,7 @@ class SQLiteQueue:
         leases = leases_of(receipts)
         session = self._connections.session
         with session as connection:
+            session.lightly()
             connection.execute("BEGIN IMMEDIATE")
             until = self._clock() + lease
             rows = self._held(connection, sql.EXTEND, (until, lease > 0), leases)
@@ -179,7 +179,8 @@ class SQLiteQueue:
     def _row(self, message: WireMessage, now: float) -> tuple[object, ...]:
         attributes = attributes_text(message.attributes)
         due = now + message.delay
-        return (self._name, due, now, message.group, attributes, message.body)
+        number = int(now * 1_000_000)
+        return (number, self._name, due, now, message.group, attributes, message.body)
 
     def _send_in_order(
         self, connection: sqlite3.Connection, messages: Iterable[WireMessage], now: float
@@ -222,6 +223,7 @@ class SQLiteQueue:
         with session as connection:
             now = self._clock()
             values = (secret, now + lease, self._name, now, limit)
+            session.lightly()
             rows = connection.execute(sql.LEASE, values).fetchall()
             if rows:
                 session.changed()
@@ -277,7 +279,7 @@ def _send_at_once(connection: sqlite3.Connection, rows: list[tuple[object, ...]]
     connection.executemany(sql.SEND, rows)
     (last,) = connection.execute("SELECT last_insert_rowid()").fetchone()
     connection.execute("COMMIT")
-    # One writer at a time, and ids that only grow by one: these are ours.
+    # One writer at a time, and of one time: each is one more than the one before.
     return range(last - len(rows) + 1, last + 1)
 
 

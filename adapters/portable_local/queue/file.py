@@ -18,11 +18,10 @@ LAYOUT = 1  # in the header too, as its user version
 BLOCKED = 1e11
 
 # One column says when a message may be received: it serves delays, leases, back-off, and groups.
-# AUTOINCREMENT: an id is never used again, so that an old receipt can't mean a new message.
 _TABLES = """
 CREATE TABLE queue(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE message(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     queue TEXT NOT NULL REFERENCES queue(name) ON DELETE CASCADE,
     visible_at REAL NOT NULL,
     lease INTEGER,

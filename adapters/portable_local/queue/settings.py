@@ -16,9 +16,9 @@ class LocalQueueSettings(QueueSettings):
     Attributes:
         path: The file, made with its folder when the first queue is. It must be on a disk of this
             machine: network file systems don't keep what SQLite needs.
-        durable: What `send` and `ack` did survives a power cut once they have returned. Without,
-            a power cut may undo the last of them, and nothing else may: what a killed process
-            has done stays done.
+        durable: What `send` and `ack` did survives a power cut once they have returned; leases
+            may not, since nobody who holds one does. Without, a power cut may undo the last sends
+            and acks too. What a killed process has done stays done either way.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"path"})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from portable_local.queue.file import BLOCKED
 
-SEND = """
-    INSERT INTO message(queue, visible_at, sent_at, "group", attributes, body)
-    VALUES (?, ?, ?, ?, ?, ?)"""
+# Ids are microseconds, or one more than the last: none is used again, and a counter in a table of
+# its own would be one more page to write for each message.
+_ID = "max(?1, 1 + coalesce((SELECT max(id) FROM message), 0))"
+SEND = f"""
+    INSERT INTO message(id, queue, visible_at, sent_at, "group", attributes, body)
+    VALUES ({_ID}, ?2, ?3, ?4, ?5, ?6, ?7)"""
 SEND_IN_GROUP = f"""
-    INSERT INTO message(queue, visible_at, sent_at, "group", attributes, body)
-    VALUES (?1, ?2 + {BLOCKED} * EXISTS(
-        SELECT 1 FROM message WHERE queue = ?1 AND "group" = ?4), ?3, ?4, ?5, ?6)"""
+    INSERT INTO message(id, queue, visible_at, sent_at, "group", attributes, body)
+    VALUES ({_ID}, ?2, ?3 + {BLOCKED} * EXISTS(
+        SELECT 1 FROM message WHERE queue = ?2 AND "group" = ?5), ?4, ?5, ?6, ?7)"""
 SENT_BEFORE = "SELECT message FROM sent WHERE queue = ? AND dedup_id = ? AND until > ?"
 REMEMBER = "REPLACE INTO sent(queue, dedup_id, message, until) VALUES (?, ?, ?, ?)"
 FORGET = "DELETE FROM sent WHERE until <= ?"

@@ -148,7 +148,8 @@ def test_a_locked_database_is_unavailable_for_a_while(path: Path) -> None:
 
 def test_a_database_that_is_full_loses_nothing(path: Path) -> None:
     queue = open_queue(path)
-    queue.native.execute("PRAGMA max_page_count = 200")
+    with queue.native.session as connection:
+        connection.execute("PRAGMA max_page_count = 200")
     sent: list[str] = []
     with pytest.raises(NoSpace) as caught:
         fill(queue, 500, sent)
@@ -216,4 +217,26 @@ def drained(queue: SQLiteQueue, sent: int) -> None:
         got += [message.body.rstrip(b"x") for message in found]
         assert queue.ack([message.receipt for message in found]) == [None] * len(found)
     assert sorted(got) == sorted(b"%d" % number for number in range(sent))
-    assert queue.native.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    with queue.native.session as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_sends_and_acks_are_synced_and_leases_go_along_with_them(path: Path) -> None:
+    queue = open_queue(path)
+    said: list[str] = []
+    with queue.native.session as connection:
+        connection.set_trace_callback(said.append)
+    queue.send([wire()])
+    (message,) = queue.receive(1, wait=0, lease=30)
+    queue.extend([message.receipt], 30)
+    queue.ack([message.receipt])
+    levels: dict[str, list[str]] = {"FULL": [], "NORMAL": []}
+    level = "FULL"
+    for statement in said:
+        first = statement.split()[0]
+        if statement.startswith("PRAGMA synchronous"):
+            level = statement.split()[-1]
+        elif first in ("INSERT", "UPDATE", "DELETE"):
+            levels[level].append(first)
+    assert levels == {"FULL": ["INSERT", "DELETE"], "NORMAL": ["UPDATE", "UPDATE"]}
+    assert level == "FULL"

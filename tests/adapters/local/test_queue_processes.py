@@ -150,7 +150,8 @@ def test_checkpoints_keep_the_log_small_and_hold_the_write_lock(
 ) -> None:
     queue = open_queue(tmp_path)
     statements: list[str] = []
-    queue.native.set_trace_callback(statements.append)
+    with queue.native.session as connection:
+        connection.set_trace_callback(statements.append)
     held = []
     connect = connections.Session._connect
 
@@ -169,7 +170,8 @@ def test_checkpoints_keep_the_log_small_and_hold_the_write_lock(
     for _ in range(10 * connections.CHECKPOINT_CHANGES):
         queue.send([wire(b"x" * 200)])
     assert (tmp_path / "queues.db-wal").stat().st_size < 2 * size
-    assert queue.native.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+    with queue.native.session as connection:
+        assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
 
 
 def test_a_waiting_receive_sees_what_another_process_sends(tmp_path: Path) -> None:
