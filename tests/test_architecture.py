@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import portable
+from portable.queue import Message, Queue
 from portable.storage import Bucket
 
 ROOT = Path(__file__).parents[1]
@@ -45,10 +46,11 @@ PROVIDERS = {"amazon", "aws", "azure", "boto", "boto3", "botocore", "gcp", "gcs"
 MAX_LINES = 500
 LIBRARIES = {"portable_obstore", "portable_sql"}  # shared by adapters, and none themselves
 
-# What users can do to a bucket; `close` is for buckets that were opened.
+# What users can do to a bucket and a queue; `close` is for those that were opened.
 METHODS = {
-    name: method
-    for name, method in inspect.getmembers(Bucket, inspect.isfunction)
+    f"{kind.__name__}.{name}": method
+    for kind in (Bucket, Queue)
+    for name, method in inspect.getmembers(kind, inspect.isfunction)
     if not name.startswith("_")
 }
 
@@ -183,16 +185,19 @@ def raises(method: Callable[..., object]) -> bool:
     return any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(source)))
 
 
-def test_public_properties_have_docstrings() -> None:
-    for name, found in inspect.getmembers(Bucket, lambda each: isinstance(each, property)):
+@pytest.mark.parametrize("kind", [Bucket, Queue, Message])
+def test_public_properties_have_docstrings(kind: type) -> None:
+    for name, found in inspect.getmembers(kind, lambda each: isinstance(each, property)):
         assert name.startswith("_") or found.__doc__, name
 
 
-@pytest.mark.parametrize("name", sorted(METHODS.keys() - {"close"}))
-def test_the_functions_of_the_module_are_the_methods_of_a_bucket(name: str) -> None:
-    function = getattr(portable.storage, name)
+@pytest.mark.parametrize("name", sorted(name for name in METHODS if not name.endswith(".close")))
+def test_the_functions_of_the_module_are_the_methods_of_its_class(name: str) -> None:
+    kind, _, plain = name.partition(".")
+    module = portable.storage if kind == "Bucket" else portable.queue
+    function = getattr(module, plain)
     assert function.__func__ is METHODS[name]
     signature = inspect.signature(METHODS[name])
     own = [each for each in signature.parameters.values() if each.name != "self"]
     assert inspect.signature(function) == signature.replace(parameters=own)
-    assert name in portable.storage.__all__
+    assert plain in module.__all__
