@@ -68,7 +68,7 @@ class Case:
 )
 def case(request: pytest.FixtureRequest, emulation: Emulation) -> Iterator[Case]:
     name, engine = request.param
-    (endpoint,) = emulation.providers[name].servers.values()
+    endpoint = next(iter(emulation.providers[name].servers.values()))  # that of storage
     where = urlsplit(endpoint)
     settings: dict[str, Any] = {"engine": engine} if engine else {}
     if name == "aws":

@@ -16,7 +16,7 @@ class Emulated:
     """One provider's stand-ins, running.
 
     Attributes:
-        servers: Each one's name and where it listens.
+        servers: Each one's name and where it listens; that of storage first.
         profile: The provider's table of portable.toml: services, and what they share. No secrets.
         environment: Made-up credentials, and where the provider's own tools find the stand-ins.
         unset: Variables that would lead these tools elsewhere.
