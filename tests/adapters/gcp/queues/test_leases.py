@@ -79,6 +79,15 @@ class TestGroups:
         (second,) = ordered.receive(1, wait=5, lease=30)
         assert (second.body, second.attempts) == (b"2", 1)
 
+    def test_a_receive_of_several_has_one_of_each_group(self, server: FakePubSub) -> None:
+        """Though a pull may answer with several of a key."""
+        with closing(open_pubsub_queue(server, "jobs", fifo=True)) as queue:
+            for group in "xy":
+                queue.send_many([1, 2, 3], group=group)
+            messages = queue.receive(10, wait=5)
+            assert sorted(str(message.group) for message in messages) == ["x", "y"]
+            assert [message.body for message in messages] == [1, 1]
+
 
 class TestLeases:
     def test_attempts_are_counted_by_the_service_whoever_asks(
