@@ -127,6 +127,23 @@ def test_a_user_who_may_make_nothing_is_denied(
         make().create()
 
 
+def test_rows_are_all_that_a_user_needs_once_the_tables_are_there(
+    queue: PostgresQueue, make: Make, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = queue._sql.bell.removesuffix("_queue")
+    admin(server, f"CREATE ROLE worker LOGIN PASSWORD '{server.password}'")
+    admin(server, f"GRANT USAGE ON SCHEMA {schema} TO worker")
+    admin(
+        server, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO worker"
+    )
+    monkeypatch.setenv("PGUSER", "worker")
+    theirs = make()
+    theirs.send([wire(), wire(group="g"), wire(dedup_id="d")])
+    found = theirs.receive(9, wait=1, lease=30)
+    assert theirs.ack([message.receipt for message in found]) == [None] * 3
+    theirs.purge()
+
+
 def test_a_server_that_is_not_there_is_unavailable(make: Make, front: Front) -> None:
     front.close()
     with pytest.raises(Unavailable) as caught:
