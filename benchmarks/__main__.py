@@ -20,6 +20,7 @@ from benchmarks import (
     peak,
     peers,
     queue_overhead,
+    queues,
     small,
 )
 from benchmarks.timing import Row, as_table, machine
@@ -56,6 +57,8 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "local": local.run,
     "memory": lambda _: memory.run(),
     "queue-overhead": queue_overhead.run,
+    "queues": queues.run,
+    "queue-idle": lambda _: queues.idle(),
 }
 
 

@@ -8,7 +8,6 @@ hands it out; the others have it acknowledged.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sqlite3
 import sys
 import tempfile
@@ -282,9 +281,3 @@ def _send_slowly(url: str) -> None:
     for _ in range(40):
         time.sleep(random.uniform(0.2, 0.4))
         queue.send(time.time())
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    print(run(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
-    print(idle())
