@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from portable.adapter import DEAD_SUFFIX, QueueSettings
 from portable.endpoints import check_endpoint
 from portable.errors import EndpointRefused
+from portable_gcp.emulators import emulated
 
 ENDPOINT = "https://pubsub.googleapis.com"
 EMULATOR = "PUBSUB_EMULATOR_HOST"  # what Google's own clients look at
@@ -66,7 +66,7 @@ class PubSubSettings(QueueSettings):
 
     @property
     def endpoint_id(self) -> str:
-        return self.endpoint or emulator() or ENDPOINT
+        return self.endpoint or emulated(EMULATOR) or ENDPOINT
 
     @property
     def server(self) -> str:
@@ -75,7 +75,7 @@ class PubSubSettings(QueueSettings):
         Raises:
             EndpointRefused: also for an endpoint that PUBSUB_EMULATOR_HOST names.
         """
-        chosen = self.endpoint or emulator()
+        chosen = self.endpoint or emulated(EMULATOR)
         return check_endpoint(chosen, allow_http=self.allow_http) if chosen else ENDPOINT
 
     @property
@@ -124,11 +124,3 @@ class PubSubSettings(QueueSettings):
         if parts.scheme == "http" and self.credentials_file is not None:
             found.append("'credentials_file' would be sent over plain http; use https, or leave it")
         return found
-
-
-def emulator() -> str | None:
-    """What PUBSUB_EMULATOR_HOST says, as a URL; the variable leaves ``http://`` out."""
-    host = os.environ.get(EMULATOR, "")
-    if not host:
-        return None
-    return host if "://" in host else f"http://{host}"

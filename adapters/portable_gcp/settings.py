@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from portable.adapter import StorageSettings
 from portable.endpoints import check_endpoint, http_problems
+from portable_gcp.emulators import emulated
 
 ENDPOINT = "https://storage.googleapis.com"
 EMULATOR = "STORAGE_EMULATOR_HOST"  # what Google's own clients look at
@@ -60,7 +60,7 @@ class GcsSettings(StorageSettings):
 
     @property
     def endpoint_id(self) -> str:
-        return self.endpoint or emulator() or ENDPOINT
+        return self.endpoint or emulated(EMULATOR) or ENDPOINT
 
     @property
     def server(self) -> str:
@@ -69,7 +69,7 @@ class GcsSettings(StorageSettings):
         Raises:
             EndpointRefused: also for an endpoint that STORAGE_EMULATOR_HOST names.
         """
-        chosen = self.endpoint or emulator()
+        chosen = self.endpoint or emulated(EMULATOR)
         return check_endpoint(chosen, allow_http=self.allow_http) if chosen else ENDPOINT
 
     def problems(self) -> list[str]:
@@ -79,11 +79,3 @@ class GcsSettings(StorageSettings):
         if self.anonymous and self.credentials_file is not None:
             found.append("'anonymous' and 'credentials_file' exclude each other")
         return [*found, *http_problems(self)]
-
-
-def emulator() -> str | None:
-    """What STORAGE_EMULATOR_HOST says, as a URL; the variable may leave ``http://`` out."""
-    host = os.environ.get(EMULATOR, "")
-    if not host:
-        return None
-    return host if "://" in host else f"http://{host}"
