@@ -223,6 +223,20 @@ def test_a_lease_that_is_lost_is_told_counted_and_not_claimed(on: Stage) -> None
     assert events.count("lease_lost") == 1
 
 
+def test_a_handler_that_fails_too_late_decides_nothing(on: Stage) -> None:
+    """Its message is neither handed back nor buried: others have it."""
+    queue = on.open(max_attempts=2)
+    queue.send("x")
+
+    def handle(message: Message) -> None:
+        if message.attempts == 1:
+            on.clock.advance(31)
+            raise DeadLetter("late")
+
+    report = queue.consume(handle, max_messages=2)
+    assert (report.handled, report.dead, report.retried, report.leases_lost) == (1, 0, 0, 1)
+
+
 def test_leases_are_renewed_in_batches_and_again_after_a_failure(on: Stage) -> None:
     """Two beats may fail."""
     queue = on.open(lease=0.6, attempts=1)
@@ -273,7 +287,8 @@ def test_an_ack_that_fails_does_not_end_the_loop(on: Stage) -> None:
     queue.send_many(range(3))
     on.script.before["ack"] = [refused()]
     report = queue.consume(lambda _: None, idle_timeout=1.2)
-    assert (report.handled, report.acks_failed) == (3, 1)
+    assert report.handled == 3
+    assert 1 <= report.acks_failed <= 3  # as many as were in that request
     assert queue.stats().total == 0
 
 

@@ -387,3 +387,30 @@ def test_many_acks_are_few_requests_and_each_has_its_answer(on: Stage) -> None:
     assert on.script.sizes("ack") == [2, 2, 2]
     with pytest.raises(InvalidArgument, match="another queue"):
         stage().open().ack_many(messages)
+
+
+def test_a_message_that_is_lost_is_not_buried(on: Stage) -> None:
+    """Whoever has it now may be about to handle it."""
+    queue = on.open(max_attempts=1)
+    queue.send("x")
+    (message,) = take(queue)
+    on.clock.advance(31)
+    with pytest.raises(LeaseLost, match="whoever"):
+        message.dead_letter("why")
+    with pytest.raises(ValueError, match="late"), message:
+        raise ValueError("late")
+    assert queue.dead_letters is not None
+    assert queue.dead_letters.receive() == []
+
+
+def test_settling_makes_no_queue(on: Stage) -> None:
+    """One that was deleted meanwhile has nothing to ack."""
+    queue = on.open()
+    queue.send_many(["a", "b"])
+    one, two = take(queue, 2)
+    queue.delete()
+    with pytest.raises(QueueNotFound):
+        one.ack()
+    with pytest.raises(QueueNotFound):
+        two.nack()
+    assert not queue.exists()

@@ -82,14 +82,20 @@ class Connection(connection.Connection[Live]):
     def _open(self, retry: Retry) -> Live:
         return Live(self.connect(), retry)
 
-    def request(self, send: Callable[[QueueDriver], T], *, deadline: Deadline | None = None) -> T:
-        """One request with retries; a missing queue is made, where the settings say so."""
+    def request(
+        self,
+        send: Callable[[QueueDriver], T],
+        *,
+        deadline: Deadline | None = None,
+        create: bool = True,
+    ) -> T:
+        """One request with retries; a missing queue is made, where the settings say so, too."""
         live = self.live
         call = partial(send, live.driver)
         try:
             return live.retry.call(call, deadline=deadline)
         except QueueNotFound:
-            if not self.settings.create:
+            if not (create and self.settings.create):
                 raise
         live.retry.call(live.driver.create, deadline=deadline)
         return live.retry.call(call, deadline=deadline)
@@ -100,6 +106,7 @@ class Connection(connection.Connection[Live]):
         send: Callable[[QueueDriver, Sequence[E]], Sequence[T | PortableError]],
         *,
         deadline: Deadline | None = None,
+        create: bool = True,
     ) -> list[T | PortableError]:
         """One request for several entries; those that may still succeed are sent again.
 
@@ -132,7 +139,7 @@ class Connection(connection.Connection[Live]):
                 raise cast("PortableError", answers[pending[0]])
 
         try:
-            self.request(attempt, deadline=deadline)
+            self.request(attempt, deadline=deadline, create=create)
         except PortableError as error:
             answers.update(dict.fromkeys(pending, error))
         for at in unclear:
@@ -150,19 +157,22 @@ class Connection(connection.Connection[Live]):
     ) -> list[T | PortableError]:
         """`each` for any number of receipts."""
         most = self.capabilities.settle_max
-        if len(receipts) <= most:
-            return self.each(receipts, send, deadline=deadline) if receipts else []
         answers: list[T | PortableError] = []
         for start in range(0, len(receipts), most):
-            answers += self.each(receipts[start : start + most], send, deadline=deadline)
+            # Nothing is leased in a queue that was made just now.
+            answers += self.each(
+                receipts[start : start + most], send, deadline=deadline, create=False
+            )
         return answers
 
     def close(self) -> None:
         """Drop this process's drivers; the next call makes new ones."""
         connection.Connection.close(self)
         dead, self._dead = self._dead, None
-        if dead is not None:
-            dead.close()
+        store, self._store = self._store, None
+        for each in (dead, store):
+            if each is not None:
+                each.close()
 
 
 def opened(

@@ -194,6 +194,7 @@ class Message:
         """Move the message to the dead letters, with *reason*; it is sent there, then acked here.
 
         Raises:
+            LeaseLost: it was too late; somebody else decides.
             Unsupported: this queue has the dead letters itself.
             InvalidArgument: the message was acked or handed back before.
         """
@@ -205,9 +206,16 @@ class Message:
         with self.lock:
             if not self._may_become("buried"):
                 return
+            if self._lost or self._late():
+                self._lost = True
+                raise LeaseLost(
+                    "the lease has ended: whoever gets the message now says what becomes of it"
+                )
             said = f"{type(error).__name__}: {error}" if error is not None else ""
             dead_letters.bury(self._connection, self._leased, self._content, reason, said)
-            (answer,) = self._connection.each([self._receipt], lambda driver, one: driver.ack(one))
+            (answer,) = self._connection.settle(
+                [self._receipt], lambda driver, one: driver.ack(one)
+            )
             # Sent is sent: what can't be acked will die once more, and isn't lost.
             self._settled = "buried"
             if isinstance(answer, LeaseLost) and not answer.ambiguous:
@@ -216,12 +224,20 @@ class Message:
                 _log.warning("a dead letter is still in its queue: %s", answer)
         self._tell("dead", error)
 
-    def fail(self, error: BaseException, delay: float = 0.0) -> Literal["retried", "dead"]:
+    def fail(
+        self, error: BaseException, delay: float = 0.0
+    ) -> Literal["retried", "dead", "leases_lost"]:
         """Settle a message whose handler raised *error*, as it says or as the attempts say.
 
         Args:
             delay: Until the next attempt, unless the error is a `Retry` with its own.
+
+        Returns:
+            What became of it; of one whose lease has ended, nothing: others have it.
         """
+        if self.lease_lost:
+            self._give_up()
+            return "leases_lost"
         last = self.attempts >= self._connection.settings.max_attempts
         if self._connection.dead_letters is not None:
             if isinstance(error, DeadLetter):
@@ -265,12 +281,19 @@ class Message:
             data = payloads.fetched(self._connection, content)
         return decoded(content.kind, data)
 
+    def _give_up(self) -> None:
+        with self.lock:
+            if self._settled:
+                return
+            self._settled, self._lost = "handed back", True
+        tell(self._observer, QueueEvent(kind="lease_lost", queue=self._connection.settings.name))
+
     def _hand_back(self, delay: float, error: BaseException | None = None) -> None:
         with self.lock:
             if not self._may_become("handed back"):
                 return
             if not self._lost:
-                (answer,) = self._connection.each(
+                (answer,) = self._connection.settle(
                     [self._receipt], lambda driver, one: driver.extend(one, delay)
                 )
                 if isinstance(answer, LeaseLost):

@@ -235,8 +235,6 @@ class Consumer:
             self._tally.add(message.fail(error, self._backoff(message)))
         except PortableError as failure:  # its lease ends by itself
             _log.warning("a failed message couldn't be handed back: %s", failure)
-        if message.lease_lost:
-            self._tally.add("leases_lost")
 
     def _backoff(self, message: Message) -> float:
         longest = min(
