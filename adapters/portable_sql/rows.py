@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from portable.queue.driver import Leased, QueueCapabilities
 from portable_sql.leases import Lease
@@ -33,7 +34,7 @@ Row = tuple[int, bytes, str, int, float, str | None]
 
 def attributes_text(attributes: Mapping[str, str]) -> str:
     """How attributes are stored."""
-    return json.dumps(dict(attributes)) if attributes else "{}"
+    return _written(tuple(attributes.items()))
 
 
 def leased(row: Row, secret: int | None) -> Leased:
@@ -46,9 +47,20 @@ def leased(row: Row, secret: int | None) -> Leased:
     return Leased(
         id=str(number),
         body=body,
-        attributes=json.loads(attributes) if attributes != "{}" else {},
+        attributes=dict(_read(attributes)),
         receipt=receipt,
         attempts=attempts,
         sent_at=sent_at,
         group=group,
     )
+
+
+# Most messages of a program have the same few attributes, and JSON takes its time.
+@lru_cache(maxsize=256)
+def _written(attributes: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(dict(attributes))
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(json.loads(text).items())

@@ -100,14 +100,17 @@ class SQLiteQueue:
 
     def ack(self, receipts: Sequence[str]) -> Sequence[PortableError | None]:
         leases = leases_of(receipts)
+        alone = len(leases) == 1 and leases[0] is not None and not leases[0].grouped
         session = self._connections.session
         with session as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            if not alone:  # else one statement does it, a transaction by itself
+                connection.execute("BEGIN IMMEDIATE")
             rows = self._held(connection, sql.ACK, (), leases)
             groups = {group for _, _, group in rows if group is not None}
             for group in groups:
                 connection.execute(sql.PROMOTE, (self._name, group))
-            connection.execute("COMMIT")
+            if not alone:
+                connection.execute("COMMIT")
             session.changed()
         if groups:
             self._bell.ring()
