@@ -61,9 +61,14 @@ class SQSQueue:
         name, wanted = self._settings.queue_name, made_with(self._settings)
         try:
             self._url = self._ask("create_queue", QueueName=name, Attributes=wanted)["QueueUrl"]
-        except ConfigError:  # there is one with other attributes, some of which may not matter
-            self._check(wanted)
+        except ConfigError as refusal:  # there is one with other attributes; some don't matter
+            try:
+                self._check(wanted)
+            except QueueNotFound:
+                raise refusal from refusal.__cause__
+            return
         self._made_at = time.monotonic()
+        self._check(wanted)  # SQS compares only what it was given
 
     def delete(self) -> None:
         self._made_at = -math.inf

@@ -239,6 +239,40 @@ class TestRequests:
         assert found["VisibilityTimeout"] == "45"
         assert "RedrivePolicy" not in found
 
+    def test_a_queue_that_was_made_differently_is_named(
+        self, open_queue: Open, proxy: FaultProxy
+    ) -> None:
+        """With what differs, where that matters; more than what is asked for does no harm."""
+        queue = open_queue(message_max=2048, retention=100, lease=7.0)
+        twin = SQSQueue(replace(queue._settings, message_max=4096, retention=3600))
+        with pytest.raises(ConfigError, match=r"'message_max' is 4,096.*'retention' is 3,600"):
+            twin.create()
+        less = SQSQueue(replace(queue._settings, message_max=1024, retention=60, lease=30.0))
+        less.create()
+        twin.close()
+        less.close()
+
+    def test_a_redrive_policy_is_refused(self, open_queue: Open) -> None:
+        """SQS would move messages to where nobody here looks."""
+        queue, dead = open_queue(), open_queue()
+        arn = dead._attributes(["QueueArn"])["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "3"})
+        queue.native.set_queue_attributes(
+            QueueUrl=queue._queue_url(), Attributes={"RedrivePolicy": policy}
+        )
+        with pytest.raises(ConfigError, match="RedrivePolicy"):
+            queue.create()
+
+    def test_a_refusal_to_make_a_queue_is_told(self, open_queue: Open, proxy: FaultProxy) -> None:
+        """Not that there is none."""
+        queue = open_queue()
+        queue.delete()
+        body = b'{"__type":"com.amazonaws.sqs#KmsNotFound","message":"No such key."}'
+        proxy.clear()
+        proxy.add(Fault("status", answer=Answer(400, (), body)))
+        with pytest.raises(ConfigError, match="No such key"):
+            queue.create()
+
     def test_a_long_poll_ends_before_the_sockets_timeout(self, open_queue: Open) -> None:
         """Else each would look like a broken connection, with its messages leased."""
         assert open_queue(read_timeout=5.0).capabilities.wait_max == 4
