@@ -22,6 +22,15 @@ def test_module(portable_storage):
     portable.storage.put("key", b"x", if_absent=True)
     assert portable.storage.get("key") == b"x"
     assert portable.open_bucket(portable_storage).exists("key")
+
+def test_queue(portable_queue, portable_clock):
+    portable.queue.send("x", delay=3600)
+    assert portable_queue.receive() == []
+    portable_clock.advance(3600)
+    (message,) = portable_queue.receive()
+    portable_clock.advance(31)
+    assert message.lease_lost
+    assert portable.queue.receive()[0].attempts == 2
 """
 
 
@@ -79,7 +88,7 @@ def test_bucket_is_in_memory_unless_asked(tmp_path: Path) -> None:
     """One test each."""
     output = _run(tmp_path)
     assert "PASSED test_mine.py::test_each[memory]" in output
-    assert "2 passed" in output
+    assert "3 passed" in output
 
 
 def test_option_names_the_providers(tmp_path: Path) -> None:
@@ -87,7 +96,7 @@ def test_option_names_the_providers(tmp_path: Path) -> None:
     output = _run(tmp_path, "--portable-storage=memory,local,aws")
     for name in ("memory", "local", "aws"):
         assert f"PASSED test_mine.py::test_each[{name}]" in output
-    assert "4 passed" in output
+    assert "5 passed" in output
 
 
 def test_unknown_provider_is_an_error(tmp_path: Path) -> None:

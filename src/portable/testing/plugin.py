@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from portable.queue import Queue
     from portable.storage import Bucket
     from portable.testing.servers import AzuriteServer
+    from portable_memory.clock import Clock
 
 pytest.register_assert_rewrite(
     "portable.testing.conformance", "portable.testing.queues", "portable.testing.stateful"
@@ -213,3 +215,26 @@ def _moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
         client = boto3.session.Session().client("s3", region_name="us-east-1")
         yield lambda name: client.create_bucket(Bucket=name)
         client.close()
+
+
+@pytest.fixture
+def portable_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    """An empty queue in memory, which `portable.queue` works on during the test."""
+    from portable.testing.targets.memory_queue import open_memory_queue
+
+    queue = open_memory_queue(f"q{uuid.uuid4().hex[:16]}")
+    monkeypatch.setenv("PORTABLE_QUEUE", queue.url)
+    yield queue
+    dead = queue.dead_letters
+    for each in (queue, dead):
+        if each is not None:
+            each.delete()
+    queue.close()
+
+
+@pytest.fixture
+def portable_clock() -> Clock:
+    """The clock of queues in memory: `advance(seconds)` lets delays and leases end at once."""
+    from portable_memory.clock import CLOCK
+
+    return CLOCK
