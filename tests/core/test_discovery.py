@@ -13,12 +13,26 @@ from typing import Any
 import pytest
 
 from portable import discovery
-from portable.adapter import Adapter, Scheme, StorageService, StorageSettings
+from portable.adapter import (
+    Adapter,
+    QueueService,
+    Scheme,
+    ServiceName,
+    StorageService,
+    StorageSettings,
+)
 from portable.config.fields import fields_of
 from portable.errors import ConfigError, MissingDependency, Unsupported
 
 MODULE = """
-from portable.adapter import Adapter, Scheme, StorageService, StorageSettings
+from portable.adapter import (
+    Adapter,
+    QueueService,
+    Scheme,
+    ServiceName,
+    StorageService,
+    StorageSettings,
+)
 ADAPTER = Adapter(
     name={name!r},
     extra={name!r},
@@ -207,7 +221,11 @@ def test_an_adapter_without_storage_is_unsupported() -> None:
 def test_the_adapters_of_this_project_can_be_found_and_configured(name: str) -> None:
     adapter = discovery.adapter(name)
     assert adapter.storage or adapter.queue
-    for kind, service in (("storage", adapter.storage), ("queue", adapter.queue)):
+    services: dict[ServiceName, StorageService | QueueService | None] = {
+        "storage": adapter.storage,
+        "queue": adapter.queue,
+    }
+    for kind, service in services.items():
         for scheme in service.schemes if service else ():
             assert discovery.adapter_for_scheme(scheme.name, kind)[0].name == name
             assert service
