@@ -140,10 +140,7 @@ def _fire(plan: Plan, queue: Queue, ledger: Path, consumers: list[subprocess.Pop
 
 
 def _left(queue: Queue) -> int | None:
-    stats = queue.stats()
-    known = [stats.visible, stats.leased, stats.delayed]
-    counted = [count for count in known if count is not None]
-    return sum(counted) if counted else None
+    return queue.stats().total
 
 
 def _judged(plan: Plan, ledger: Path, *, kills: int, seconds: float, stuck: int | None) -> Report:
