@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from portable.testing import QueueConformance, QueueHarness
+from portable.testing import QueueConformance, QueueHarness, queue_state_machine
 from portable.testing.servers import (
     S3Server,
     ServerUnavailable,
@@ -19,7 +22,14 @@ from portable.testing.servers import (
     skip_or_fail,
 )
 from portable.testing.targets.s3 import REGION, isolate
-from portable.testing.targets.sqs import FAUXQS_QUIRKS, MOTO_QUIRKS, MotoClock, sqs_harness
+from portable.testing.targets.sqs import (
+    FAUXQS_QUIRKS,
+    MOTO_QUIRKS,
+    FrozenMotoClock,
+    MotoClock,
+    open_frozen_sqs_queue,
+    sqs_harness,
+)
 
 IN_PROCESS = {
     **MOTO_QUIRKS,
@@ -64,3 +74,13 @@ class TestOverASocket(QueueConformance):
         quirks = MOTO_QUIRKS if server.name == "moto" else FAUXQS_QUIRKS
         yield sqs_harness(client, endpoint=server.endpoint, quirks=quirks)
         client.close()
+
+
+def test_random_calls_do_what_a_model_does() -> None:
+    """In this process, by a clock that stands still between them."""
+    clock = FrozenMotoClock()
+    with mock_aws(), clock.in_moto():
+        case: Any = queue_state_machine(partial(open_frozen_sqs_queue, clock), examples=5, steps=25)
+        result = unittest.TestResult()
+        case("runTest").run(result)
+    assert result.wasSuccessful(), result.errors + result.failures

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from portable.errors import LeaseLost, PortableError
 from portable.queue import Queue
+from portable.queue.driver import Leased, WireMessage
 from portable.retry import Surroundings
 from portable.testing.queues.harness import QueueHarness, QueueOracle
 from portable.testing.targets.memory import open_memory_bucket
@@ -45,16 +48,20 @@ class MotoClock:
         """Let time pass, at once."""
         self.ahead += seconds
 
+    def in_queues(self) -> float:
+        """The time that moto's queues have."""
+        return self.now()
+
     @contextmanager
     def in_moto(self) -> Iterator[None]:
         """Make it the clock of moto's queues in this process."""
         from moto.sqs import models
 
         def milliseconds() -> float:
-            return self.now() * 1000.0
+            return self.in_queues() * 1000.0
 
         with (
-            mock.patch.object(models, "unix_time", self.now),
+            mock.patch.object(models, "unix_time", self.in_queues),
             mock.patch.object(models, "unix_time_millis", milliseconds),
         ):
             yield
@@ -63,6 +70,68 @@ class MotoClock:
     def surroundings(self) -> Surroundings:
         """The same time for a queue; its pauses are none."""
         return Surroundings(clock=self.now, sleep=self.advance, now=self.now)
+
+
+class FrozenMotoClock(MotoClock):
+    """A time that stands still; in moto's queues eight seconds pass in one, as SQS has no parts."""
+
+    TIMES = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begin = time.time()
+        self._looks = 0
+
+    def now(self) -> float:
+        return self._begin + self.ahead
+
+    def in_queues(self) -> float:
+        self._looks += 1  # to moto, what becomes visible now isn't yet
+        return self._begin + self.ahead * self.TIMES + self._looks * 1e-6
+
+
+class _Held(SQSQueue):
+    """Takes only receipts that are still good, as SQS does and moto doesn't."""
+
+    def __init__(
+        self, settings: SqsSettings, *, clock: FrozenMotoClock, held: dict[str, tuple[str, float]]
+    ) -> None:
+        super().__init__(settings)
+        self._clock = clock
+        self._held = held
+
+    def send(self, messages: Sequence[WireMessage]) -> Sequence[str | PortableError]:
+        times = self._clock.TIMES
+        return super().send([replace(each, delay=each.delay * times) for each in messages])
+
+    def receive(self, limit: int, *, wait: float, lease: float) -> Sequence[Leased]:
+        found = super().receive(limit, wait=0, lease=lease * self._clock.TIMES)
+        if not found:
+            self._clock.advance(wait)  # moto would wait for a clock that stands still
+        for each in found:
+            self._held[each.id] = (each.receipt, self._clock.now() + lease)
+        return found
+
+    def ack(self, receipts: Sequence[str]) -> Sequence[PortableError | None]:
+        return [
+            super(_Held, self).ack([each])[0] if self._is_good(each) else None for each in receipts
+        ]
+
+    def extend(self, receipts: Sequence[str], lease: float) -> Sequence[str | PortableError]:
+        return [self._extend(each, lease) for each in receipts]
+
+    def _extend(self, receipt: str, lease: float) -> str | PortableError:
+        if not self._is_good(receipt):
+            return LeaseLost("the lease ended")
+        for id, (held, _) in self._held.items():
+            if held == receipt:
+                self._held[id] = (receipt, self._clock.now() + lease)
+        return super().extend([receipt], lease * self._clock.TIMES)[0]
+
+    def _is_good(self, receipt: str) -> bool:
+        return any(
+            held == receipt and until > self._clock.now() for held, until in self._held.values()
+        )
 
 
 class SqsOracle(QueueOracle):
@@ -112,6 +181,15 @@ def open_sqs_queue(
         payloads=partial(open_memory_bucket, payloads or name),
         surroundings=surroundings or Surroundings(),
     )
+
+
+def open_frozen_sqs_queue(clock: FrozenMotoClock) -> tuple[Queue, Callable[[float], None]]:
+    """A new queue under `mock_aws` by a clock that stands still, and how to move it."""
+    make: Any = partial(_Held, clock=clock, held={})
+    name = f"q{uuid.uuid4().hex[:16]}"
+    settings = SqsSettings(name=name, region=REGION, max_attempts=1000, attempts=10, deadline=1e6)
+    queue = Queue(make, settings, provider="aws", payloads=None, surroundings=clock.surroundings)
+    return queue, clock.advance
 
 
 def sqs_harness(
