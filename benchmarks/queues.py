@@ -192,7 +192,7 @@ def _together(synchronous: str, rounds: int) -> list[Row]:
                     taken.setdefault(peer, []).append(lasted)
         for verb, name in (("send", "send"), ("take", "receive + ack")):
             title = f"{name}, by {batch}, {PROCESSES} processes"
-            rows.append(Row(title, "messages/s", each * PROCESSES, seconds[verb]))
+            rows.append(Row(title, "messages/s", each * PROCESSES, seconds[verb], {}))
             print("  " + title, {p: round(rows[-1].rate(p)) for p in ALL}, file=sys.stderr)
     return rows
 
