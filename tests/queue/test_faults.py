@@ -17,6 +17,7 @@ from portable.errors import (
     Throttled,
     Unavailable,
 )
+from portable.interrupt import Interruption
 from portable.queue import Message, Queue
 from tests.queue.faulty import Stage, lost_answer, refused, stage
 
@@ -414,3 +415,37 @@ def test_settling_makes_no_queue(on: Stage) -> None:
     with pytest.raises(QueueNotFound):
         two.nack()
     assert not queue.exists()
+
+
+def test_what_is_leased_is_handed_out_although_the_call_is_to_stop(on: Stage) -> None:
+    """Else it would be nobody's until its lease ends."""
+    queue = on.open(max_attempts=1)
+    queue.send("poison")
+    take(queue)
+    on.clock.advance(31)
+    queue.send("good")
+    interruption = Interruption()
+
+    def stop_now(answers: list[object]) -> list[object]:
+        interruption.ask()
+        return answers
+
+    on.script.change["receive"] = stop_now
+    with interruption.heard():
+        messages = queue.receive(10)
+    assert [message.body for message in messages] == ["good"]
+    del on.script.change["receive"]
+    assert queue.dead_letters is not None
+    assert queue.dead_letters.receive()[0].body == "poison"
+
+
+def test_an_entry_whose_answer_is_unclear_once_stays_unclear(on: Stage) -> None:
+    """Its large body is kept, and the error says so."""
+    queue = on.open(attempts=2)
+    queue.create()
+    answers = iter([[lost_answer()], [PermissionDenied("no")]])
+    on.script.change["send"] = lambda _: list(next(answers))
+    with pytest.raises(PermissionDenied) as caught:
+        queue.send(LARGE)
+    assert caught.value.ambiguous
+    assert len(on.payload_keys()) == 1

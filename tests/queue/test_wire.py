@@ -131,3 +131,12 @@ def test_readable_text_stays_readable() -> None:
     """Other letters aren't escaped where the wire has room for them."""
     assert encoded({"name": "Zoë 🎲"}) == ("json", '{"name":"Zoë 🎲"}'.encode())
     assert encoded("\ud800") == ("json", b'"\\ud800"')
+
+
+@pytest.mark.parametrize("wire", ["text", "text_without_attributes"])
+def test_what_text_can_not_hold_is_escaped_in_an_envelope(wire: str) -> None:
+    """JSON leaves U+FFFE as it is, and XML can't have it."""
+    content = Content(kind="bytes", data=b"x", attributes={"odd": "\ufffe"}, own={})
+    body, marks = packed(content, WIRES[wire])
+    assert fits_text(body.decode())
+    assert unpacked(leased(body, marks)) == content

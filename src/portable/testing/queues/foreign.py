@@ -54,7 +54,15 @@ class ForeignCases(QueueCases):
 
     @pytest.mark.parametrize(
         "key",
-        ["secret", "portable-payloads/../secret", "portable-payloads/other/" + "0" * 32, "", 7],
+        [
+            "secret",
+            "portable-payloads/../secret",
+            "portable-payloads/other/" + "0" * 32,
+            "portable-payloads/NAME/../../secret",
+            "portable-payloads/NAME/notes.txt",
+            "",
+            7,
+        ],
     )
     def test_forged_payload_reads_and_removes_nothing(
         self, queue: Queue, harness: QueueHarness, key: object
@@ -63,10 +71,11 @@ class ForeignCases(QueueCases):
         queue.create()
         for there in ("secret", "portable-payloads/other/" + "0" * 32):
             harness.payloads.put(there, b"secret")
-        pointer = json.dumps({"key": key, "size": 6, "sha256": "0" * 64})
+        own = key.replace("NAME", queue.name) if isinstance(key, str) else key
+        pointer = json.dumps({"key": own, "size": 6, "sha256": "0" * 64})
         self._forge(queue, harness, pointer)
         message = take_one(queue)
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="no key of this queue's"):
             _ = message.body
         message.ack()
         assert len(list(harness.payloads.list())) == 2
