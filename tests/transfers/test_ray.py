@@ -50,7 +50,7 @@ def test_a_sync_on_ray_does_what_one_here_does(fill: Fill, tmp_path: Path) -> No
     assert told[-1].sent == 119
     assert bucket.sync("data", tmp_path / "down", on="ray").sent == 120
     assert files_of(tmp_path / "down") == FILES
-    with pytest.raises(Unsupported, match="in the process that stored them"):
+    with pytest.raises(Unsupported, match="in the process that made them"):
         portable.open_bucket("memory://x").sync(source, "data", on="ray")
 
 
