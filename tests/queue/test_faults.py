@@ -13,6 +13,7 @@ from portable.errors import (
     LeaseLost,
     NotAllSent,
     PermissionDenied,
+    PortableError,
     QueueNotFound,
     Throttled,
     Unavailable,
@@ -443,7 +444,8 @@ def test_an_entry_whose_answer_is_unclear_once_stays_unclear(on: Stage) -> None:
     """Its large body is kept, and the error says so."""
     queue = on.open(attempts=2)
     queue.create()
-    answers = iter([[lost_answer()], [PermissionDenied("no")]])
+    refused: list[list[PortableError]] = [[lost_answer()], [PermissionDenied("no")]]
+    answers = iter(refused)
     on.script.change["send"] = lambda _: list(next(answers))
     with pytest.raises(PermissionDenied) as caught:
         queue.send(LARGE)

@@ -106,6 +106,7 @@ class IntegrityCases(Cases):
         [_whole, _ranges, _stream, _end_first],
         ids=["get", "ranges", "open", "open_end_first"],
     )
+    @quirk("unsafe_threads")
     @pytest.mark.parametrize("deleted", [False, True], ids=["replaced", "deleted"])
     def test_read_is_of_one_revision(
         self, bucket: Bucket, twin: Bucket, read: Callable[[Bucket], bytes], deleted: bool
