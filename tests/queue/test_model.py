@@ -26,9 +26,10 @@ def test_model_notices(name: str) -> None:
         queue, advance = open_frozen_queue()
         return around(queue, QUEUE_BREAKS[name]), advance
 
-    case: Any = queue_state_machine(open_broken, examples=60)
-    # The first difference is enough; to find the shortest takes a minute.
-    case.settings = settings(case.settings, phases=[Phase.generate])
+    case: Any = queue_state_machine(open_broken, examples=400)
+    # The first difference is enough; to find the shortest takes a minute. The same calls each
+    # time: whether chance finds it isn't the question.
+    case.settings = settings(case.settings, phases=[Phase.generate], derandomize=True)
     result = unittest.TestResult()
     case("runTest").run(result)
     assert not result.wasSuccessful()

@@ -145,18 +145,22 @@ def _left(queue: Queue) -> int | None:
 
 def _judged(plan: Plan, ledger: Path, *, kills: int, seconds: float, stuck: int | None) -> Report:
     handled: Counter[int] = Counter()
-    held: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    held: dict[str, dict[tuple[str, float], float]] = defaultdict(dict)
+    latest: dict[tuple[str, str], tuple[str, float]] = {}
     errors = []
     for line in ledger.read_text(encoding="utf-8").splitlines():
-        word, *rest = line.split(" ")
+        word, *rest, process = line.split(" ")
         if word == "got":
-            held[rest[0]].append((float(rest[2]), float(rest[3])))
+            identity, _, got, until = rest
+            latest[identity, process] = lease = (process, float(got))
+            held[identity][lease] = float(until)
         elif word == "done":
             handled[int(rest[1])] += 1
         elif word in ("acked", "back"):
-            # The holder's lease ended no later than it began to give it up.
-            got, _ = held[rest[0]][-1]
-            held[rest[0]][-1] = (got, min(held[rest[0]][-1][1], float(rest[2])))
+            # Its holder's lease ended no later than it began to give it up. Somebody else may
+            # have written that they got it before this was written.
+            lease = latest[rest[0], process]
+            held[rest[0]][lease] = min(held[rest[0]][lease], float(rest[2]))
         else:
             errors.append(line)
     return Report(
@@ -172,7 +176,7 @@ def _judged(plan: Plan, ledger: Path, *, kills: int, seconds: float, stuck: int 
     )
 
 
-def _overlaps(leases: list[tuple[float, float]]) -> int:
+def _overlaps(leases: dict[tuple[str, float], float]) -> int:
     """How often a lease began, for certain, before the one before had ended, for certain."""
-    leases.sort()
-    return sum(late[0] < early[1] for early, late in pairwise(leases))
+    spans = sorted((got, until) for (_, got), until in leases.items())
+    return sum(late[0] < early[1] for early, late in pairwise(spans))

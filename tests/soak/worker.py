@@ -1,7 +1,7 @@
 """A consumer that writes down what it does: ``python -m tests.soak.worker URL LEDGER LEASE WORK``.
 
-A line of the ledger is one write at the end of the file, so that a kill leaves whole lines. All
-times are of the clock that the processes of a machine share.
+A line of the ledger is one write at the end of the file, so that a kill leaves whole lines, and
+ends with the process that wrote it. All times are of the clock that the processes of a machine share.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _settle(file: int, message: Message) -> None:
 
 
 def _write(file: int, *words: object) -> None:
-    os.write(file, (" ".join(str(word) for word in words) + "\n").encode())
+    os.write(file, (" ".join(map(str, [*words, os.getpid()])) + "\n").encode())
 
 
 if __name__ == "__main__":
