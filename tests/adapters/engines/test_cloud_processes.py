@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from .clouds import Azure, Cloud
-
-SECONDS = 30  # for the whole process; a child that hangs would take for ever
+from .programs import output_of
 
 FORKED = """
 bucket.put("a", b"1" * 100_000)
@@ -46,16 +43,7 @@ def run(cloud: Cloud, engine: str, program: str) -> str:
         f"url = {cloud.url(engine)!r}\n"
         "bucket = portable.open_bucket(url)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", begin + program],
-        env={**os.environ, **cloud.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
+    return output_of(begin + program, cloud.environment)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from portable.testing.servers import S3Server
 
 from .conftest import BUCKET
+from .programs import output_of
 
 pytestmark = pytest.mark.usefixtures("of_aws")
-SECONDS = 30  # for the whole process; a child that hangs would take for ever
 
 
 def run(program: str, server: S3Server, **variables: str) -> str:
@@ -23,16 +21,7 @@ def run(program: str, server: S3Server, **variables: str) -> str:
         "import os, sys, time, portable\n"
         f"bucket = portable.open_bucket({url!r} + '&engine=' + os.environ['ENGINE'])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", begin + program],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
+    return output_of(begin + program, variables)
 
 
 FORKED = """
