@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from portable.errors import InvalidKey
 
 if TYPE_CHECKING:
+    from portable.compute.driver import ComputeDriver
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
-ServiceName = Literal["storage", "queue"]
+ServiceName = Literal["storage", "queue", "compute"]
 DEAD_SUFFIX = "-dead"
 _QUEUE_NAME = re.compile(r"[a-z](-?[a-z0-9])*")
 
@@ -133,6 +134,51 @@ class QueueSettings(ServiceSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeSettings(ServiceSettings):
+    """What every place that runs jobs can be told.
+
+    Attributes:
+        storage: Where jobs keep what they are, what they say and what they make: a bucket's name
+            in the profile, or its URL; the profile's own storage unless given.
+        folder: The folder in it.
+        machines: How many machines one array job uses at once, at most.
+        image: What machines boot, unless the call says otherwise: a plain name such as
+            ``"ubuntu-24.04"``, or the provider's own.
+        heartbeat: Seconds between two signs of life of a job.
+        boot: Seconds until a machine must have given its first one.
+        usd_per_hour: What an hour of one machine costs, where no price list says so.
+        owner: Who pays, as a tag of everything made; the user's name unless given.
+    """
+
+    storage: str | None = None
+    folder: str = "portable/compute"
+    machines: int = 8
+    image: str = "ubuntu-24.04"
+    heartbeat: float = 10.0
+    boot: float = 600.0
+    usd_per_hour: float | None = None
+    owner: str | None = None
+
+    def problems(self) -> list[str]:
+        from portable.storage.keys import check_key  # that package imports this module
+
+        found = ServiceSettings.problems(self)
+        try:
+            check_key(self.folder)
+        except InvalidKey as error:
+            found.append(f"'folder' is no folder for keys: {error.message}")
+        if not 1 <= self.machines <= 1000:
+            found.append("'machines' must be from 1 to 1000")
+        if not 0 < self.heartbeat <= 300:
+            found.append("'heartbeat' must be above 0 seconds, and at most 300")
+        if self.boot <= 0:
+            found.append("'boot' must be above 0 seconds")
+        if self.usd_per_hour is not None and self.usd_per_hour < 0:
+            found.append("'usd_per_hour' must be 0 or more")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme:
     """How a URL becomes settings: ``name://host/path?setting=value``.
 
@@ -179,6 +225,24 @@ class QueueService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeService:
+    """An adapter's machines, or its cluster.
+
+    Attributes:
+        settings: A frozen dataclass, a subclass of `ComputeSettings`.
+        schemes: The URL schemes that mean this adapter's compute.
+        connect: Make a driver from settings; imports the SDK, sends nothing.
+    """
+
+    settings: type[ComputeSettings]
+    schemes: tuple[Scheme, ...]
+    connect: Callable[[Any], ComputeDriver]
+
+
+Service = StorageService | QueueService | ComputeService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
     """What the core knows of a provider.
 
@@ -188,6 +252,7 @@ class Adapter:
             where there is nothing to install.
         storage: `None` where the provider has none.
         queue: `None` where the provider has none.
+        compute: `None` where the provider has none.
         credentials: Where its credentials come from, one sentence for people.
         permissions: What the provider calls the permission that an operation needs, by the
             operation: `put`, `get`, `stat`, `list`, `delete`, `multipart`, `abort`, `copy` and
@@ -199,13 +264,14 @@ class Adapter:
     extra: str = ""
     storage: StorageService | None = None
     queue: QueueService | None = None
+    compute: ComputeService | None = None
     credentials: str = ""
     permissions: Mapping[str, str] = field(default_factory=dict, hash=False)
     instead: Mapping[str, str] = field(default_factory=dict, hash=False)
 
-    def service(self, name: ServiceName) -> StorageService | QueueService | None:
+    def service(self, name: ServiceName) -> Service | None:
         """One of its services by name; `None` where it has none."""
-        return self.storage if name == "storage" else self.queue
+        return {"storage": self.storage, "queue": self.queue, "compute": self.compute}[name]
 
     def lacks(self, name: ServiceName) -> str:
         """What to tell a user who wants a service that it hasn't."""

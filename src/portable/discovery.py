@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from portable.adapter import (
-        QueueService,
+        ComputeSettings,
         QueueSettings,
+        Service,
         ServiceName,
-        StorageService,
         StorageSettings,
     )
+    from portable.compute.driver import ComputeDriver
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
@@ -87,7 +88,15 @@ def connect_queue(adapter: Adapter, settings: QueueSettings) -> QueueDriver:
     return driver
 
 
-def _connected(adapter: Adapter, service: StorageService | QueueService, settings: Any) -> Any:
+def connect_compute(adapter: Adapter, settings: ComputeSettings) -> ComputeDriver:
+    """As `connect_storage`."""
+    if adapter.compute is None:
+        raise Unsupported(adapter.lacks("compute"), provider=adapter.name)
+    driver: ComputeDriver = _connected(adapter, adapter.compute, settings)
+    return driver
+
+
+def _connected(adapter: Adapter, service: Service, settings: Any) -> Any:
     try:
         return service.connect(settings)
     except ModuleNotFoundError as error:

@@ -104,6 +104,14 @@ class QueueNotFound(NotFound):
     """There is no such queue, and the setting 'create' says not to make it."""
 
 
+class InstanceNotFound(NotFound):
+    """There is no such machine, or no longer."""
+
+
+class JobNotFound(NotFound):
+    """There is no job of that id in this storage."""
+
+
 class AlreadyExists(PortableError, FileExistsError):
     """The object exists and the call asked for a new one."""
 
@@ -156,6 +164,16 @@ class Throttled(PortableError):
 
 class QuotaExceeded(PortableError):
     """A limit of the account is reached; waiting doesn't help."""
+
+
+class NoCapacity(PortableError):
+    """The provider has no such machine free now; another type, zone or time may have one."""
+
+    retryable = True
+
+
+class JobFailed(PortableError):
+    """A job, or a task of one, didn't succeed; the text says which, why and where its log is."""
 
 
 class NoSpace(PortableError, OSError):

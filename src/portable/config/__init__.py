@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from portable.config.code import configure, profile
 
 if TYPE_CHECKING:
-    from portable.config.resolve import ResolvedService, resolve_queue, resolve_storage
+    from portable.config.resolve import (
+        ResolvedService,
+        resolve_compute,
+        resolve_queue,
+        resolve_storage,
+    )
     from portable.config.show import Description, ShownService, ShownSetting, describe
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "configure",
     "describe",
     "profile",
+    "resolve_compute",
     "resolve_queue",
     "resolve_storage",
 ]

@@ -19,6 +19,7 @@ def configure(
     file: str | os.PathLike[str] | None = None,
     storage: str | Mapping[str, object] | None = None,
     queue: str | Mapping[str, object] | None = None,
+    compute: str | Mapping[str, object] | None = None,
 ) -> None:
     """Set the configuration of this process, in place of what an earlier call set.
 
@@ -27,12 +28,13 @@ def configure(
     are open keep their settings, and processes started with ``spawn`` don't inherit it.
 
     Args:
-        profile: The profile to use. The environment's ``PORTABLE_STORAGE…`` and
-            ``PORTABLE_QUEUE…`` then count for nothing.
+        profile: The profile to use. The environment's ``PORTABLE_STORAGE…``,
+            ``PORTABLE_QUEUE…`` and ``PORTABLE_COMPUTE…`` then count for nothing.
         file: The file to read, instead of the one that would be found.
         storage: A URL, or a table with ``provider``, replaces the profile's storage; a table
             without changes single settings of it.
         queue: The same for the profile's queue.
+        compute: The same for where the profile's jobs run.
 
     Raises:
         ConfigError: with every problem found.
@@ -47,6 +49,7 @@ def configure(
         file=None if file is None else absolute(file, None),
         storage=_taken("storage", storage),
         queue=_taken("queue", queue),
+        compute=_taken("compute", compute),
     )
     if wanted != state.Configured():
         active = active_profile(wanted, None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from portable.adapter import Adapter, QueueService, StorageService
+    from portable.adapter import Adapter, Service, ServiceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Kind:
         example: A URL of one.
     """
 
-    name: Literal["storage", "queue"]
+    name: ServiceName
     named: str
     one: str
     example: str
@@ -35,11 +35,12 @@ class Kind:
         """Where a setting was written that came by `configure`."""
         return f"configure({self.name}=…)"
 
-    def of(self, adapter: Adapter) -> StorageService | QueueService | None:
+    def of(self, adapter: Adapter) -> Service | None:
         """What *adapter* has of it."""
         return adapter.service(self.name)
 
 
 STORAGE = Kind("storage", "buckets", "bucket", "s3://…")
 QUEUE = Kind("queue", "queues", "queue", "sqs://…")
-KINDS = (STORAGE, QUEUE)
+COMPUTE = Kind("compute", "computes", "compute", "ec2://…")
+KINDS = (STORAGE, QUEUE, COMPUTE)

@@ -12,7 +12,7 @@ from portable.adapter import Adapter, ServiceSettings
 from portable.config import layers, state
 from portable.config.fields import Field, Refused, fields_of
 from portable.config.files import absolute
-from portable.config.kinds import KINDS, QUEUE, STORAGE, Kind
+from portable.config.kinds import COMPUTE, KINDS, QUEUE, STORAGE, Kind
 from portable.config.layers import SERVICES, Given, Service
 from portable.config.problems import Problems
 from portable.config.profiles import ActiveProfile, active_profile
@@ -24,7 +24,7 @@ from portable.spelling import did_you_mean, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from portable.adapter import QueueSettings, StorageSettings
+    from portable.adapter import ComputeSettings, QueueSettings, StorageSettings
 
 
 S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
@@ -63,6 +63,11 @@ def resolve_storage(name_or_url: str | None = None) -> ResolvedService[StorageSe
 def resolve_queue(name_or_url: str | None = None) -> ResolvedService[QueueSettings]:
     """Return the settings of a queue as they are now; as `resolve_storage`."""
     return _resolved(QUEUE, name_or_url)
+
+
+def resolve_compute(name_or_url: str | None = None) -> ResolvedService[ComputeSettings]:
+    """Return the settings of a place that runs jobs as they are now; as `resolve_storage`."""
+    return _resolved(COMPUTE, name_or_url)
 
 
 def _resolved(kind: Kind, name_or_url: str | None) -> ResolvedService[Any]:

@@ -21,10 +21,11 @@ class Configured:
     file: Path | None = None
     storage: str | Mapping[str, object] | None = None
     queue: str | Mapping[str, object] | None = None
+    compute: str | Mapping[str, object] | None = None
 
     def of(self, kind: Kind) -> str | Mapping[str, object] | None:
         """What was said of one service."""
-        return self.storage if kind.name == "storage" else self.queue
+        return {"storage": self.storage, "queue": self.queue, "compute": self.compute}[kind.name]
 
 
 _configured = Configured()
