@@ -44,6 +44,8 @@ def show(session: Session) -> None:
         _show(session, f"bucket {bucket.name}" if bucket.name else "storage", bucket)
     for queue in (description.queue, *description.queues):
         _show(session, f"queue {queue.name}" if queue.name else "queue", queue)
+    for place in (description.compute, *description.computes):
+        _show(session, f"compute {place.name}" if place.name else "compute", place)
 
 
 def _show(session: Session, title: str, service: ShownService) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portable.config import state
-from portable.config.kinds import QUEUE, STORAGE, Kind
+from portable.config.kinds import COMPUTE, QUEUE, STORAGE, Kind
 from portable.config.profiles import ActiveProfile, active_profile
 from portable.config.resolve import resolve_in
 from portable.errors import ConfigError
@@ -23,7 +23,7 @@ class ShownSetting:
 
 @dataclass(frozen=True, slots=True)
 class ShownService:
-    """A bucket's or queue's settings, or why it can't be used.
+    """One service's settings, or why it can't be used.
 
     Attributes:
         name: Its name in the profile; empty for the profile's own.
@@ -52,6 +52,8 @@ class Description:
     buckets: tuple[ShownService, ...]
     queue: ShownService
     queues: tuple[ShownService, ...]
+    compute: ShownService
+    computes: tuple[ShownService, ...]
 
 
 def describe() -> Description:
@@ -70,6 +72,8 @@ def describe() -> Description:
         buckets=_named(STORAGE, active, configured),
         queue=_shown(QUEUE, active, None, configured),
         queues=_named(QUEUE, active, configured),
+        compute=_shown(COMPUTE, active, None, configured),
+        computes=_named(COMPUTE, active, configured),
     )
 
 
