@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
 from portable.testing.fakes.gcs.state import Failure
-from portable.testing.fakes.gcs.wire import Request
+from portable.testing.fakes.wire import Request
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

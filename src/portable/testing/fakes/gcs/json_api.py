@@ -27,7 +27,7 @@ from portable.testing.fakes.gcs.state import (
     invalid,
     no_bucket,
 )
-from portable.testing.fakes.gcs.wire import Answer, Request, text_of
+from portable.testing.fakes.wire import Answer, Request, text_of
 
 PAGE = 1000
 COMPOSED_MOST = 32

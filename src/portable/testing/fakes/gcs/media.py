@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from email.utils import format_datetime
 
 from portable.testing.fakes.gcs.state import State, Stored, interval
-from portable.testing.fakes.gcs.wire import Answer
+from portable.testing.fakes.wire import Answer
 
 
 def media(

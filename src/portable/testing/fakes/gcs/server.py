@@ -10,7 +10,7 @@ from typing import Any, Self
 from portable.testing.fakes.gcs import json_api, xml_api
 from portable.testing.fakes.gcs.access import Access
 from portable.testing.fakes.gcs.state import Bucket, Failure, State
-from portable.testing.fakes.gcs.wire import Answer, Request, Server
+from portable.testing.fakes.wire import Answer, Request, Server
 
 REWRITE_BYTES = 1024**3
 CONTROL = "/portable-testing/"

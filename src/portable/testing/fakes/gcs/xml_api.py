@@ -25,7 +25,7 @@ from portable.testing.fakes.gcs.state import (
     check_digests,
     invalid,
 )
-from portable.testing.fakes.gcs.wire import Answer, Request, text_of
+from portable.testing.fakes.wire import Answer, Request, text_of
 
 NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
 CONDITIONS = {

@@ -1,4 +1,4 @@
-"""As much of HTTP/1.1 as clients of storage speak, a thread a connection.
+"""As much of HTTP/1.1 as clients of clouds speak, a thread a connection.
 
 `http.server` parses headers as mail, which takes longer than all the rest of a small request.
 """
