@@ -576,6 +576,7 @@ SCRIPT = """
         time.sleep(60)
 
     threading.Thread(target=kill, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {blocked})
     try:
         queue.consume(handle, drain=50)
     except KeyboardInterrupt:
@@ -583,6 +584,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.parametrize("blocked", ["()", "(signal.SIGTERM, signal.SIGINT)"])
 @pytest.mark.parametrize(
     ("first", "second", "code", "says"),
     [
@@ -592,10 +594,14 @@ SCRIPT = """
     ],
 )
 def test_a_second_signal_does_what_it_always_does(
-    first: str, second: str, code: int, says: str
+    first: str, second: str, code: int, says: str, blocked: str
 ) -> None:
-    """The message of whoever is given up is handed back where there is time for it."""
-    program = textwrap.dedent(SCRIPT).format(first=first, second=second)
+    """The message of whoever is given up is handed back where there is time for it.
+
+    Blocked in the main thread, a signal goes to another one and doesn't end what the main thread
+    waits for; one that comes just before the wait doesn't either.
+    """
+    program = textwrap.dedent(SCRIPT).format(first=first, second=second, blocked=blocked)
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=False
     )

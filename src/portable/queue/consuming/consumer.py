@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from portable.interrupt import Interrupted, Interruption
 from portable.queue import handing_out
 from portable.queue.consuming.acks import Acks
 from portable.queue.consuming.heartbeat import Heartbeat
-from portable.queue.consuming.signals import Watch
+from portable.queue.consuming.signals import LOOK_SECONDS, Watch
 from portable.queue.consuming.tally import Tally
 from portable.queue.consuming.workers import (
     LoopWorkers,
@@ -128,13 +129,10 @@ class Consumer:
 
     def _free_workers(self) -> int:
         """How many, when there is one; 0 when it is time to stop."""
+        most = self._plan.concurrency
         with self._changed:
-            while not self._ending:
-                free = self._plan.concurrency - len(self._running)
-                if free > 0:
-                    return free
-                self._changed.wait()
-        return 0
+            self._wait_for(lambda: self._ending or len(self._running) < most)
+            return 0 if self._ending else most - len(self._running)
 
     def _wait_at_most(self) -> float:
         """How long to wait for a message; 0 when it has been long enough."""
@@ -188,7 +186,7 @@ class Consumer:
 
     def _pause(self, seconds: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._ending, seconds)
+            self._wait_for(lambda: self._ending, seconds)
 
     def _finished(self, message: Message, error: BaseException | None) -> None:
         """A handler ended; called in its thread."""
@@ -289,5 +287,15 @@ class Consumer:
         """Those that were to end by themselves get all the time they need, until a signal."""
         with self._changed:
             if self._ending in ("max_messages", "idle_timeout"):
-                self._changed.wait_for(lambda: not self._running or self._asked)
-            self._changed.wait_for(lambda: not self._running, patience)
+                self._wait_for(lambda: not self._running or self._asked)
+            self._wait_for(lambda: not self._running, patience)
+
+    def _wait_for(self, done: Callable[[], object], seconds: float = math.inf) -> None:
+        """Wait for a change after which *done*, at most so long.
+
+        A signal that comes just before the main thread waits for a lock, or that another thread is
+        given, doesn't end the wait; its handler runs when the main thread looks up.
+        """
+        until = time.monotonic() + seconds
+        while not done() and (left := until - time.monotonic()) > 0:
+            self._changed.wait(min(left, LOOK_SECONDS))
