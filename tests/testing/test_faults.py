@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import os
+import resource
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -32,6 +35,7 @@ from portable.testing.servers import (
 )
 
 BODY = bytes(range(256)) * 1000
+SELECT_MAX = 1024  # FD_SETSIZE
 
 
 class Upstream(ThreadingHTTPServer):
@@ -192,6 +196,18 @@ class TestWithoutFaults:
             connection.sendall(b"abc")
             assert connection.recv(1000).startswith(b"HTTP/1.1 200")
         assert upstream.received == [("/e", b"abc")]
+
+    def test_more_descriptors_than_select_takes_are_no_matter(self, proxy: FaultProxy) -> None:
+        """A process that has as many open is no reason for a fault that nobody asked for."""
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with ExitStack() as stack:
+            stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2048), limits[1]))
+            for _ in range(SELECT_MAX):
+                stack.callback(os.close, os.dup(0))
+            head = b"PUT /e HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nExpect: 100-continue\r\n"
+            answer = raw(proxy, head + b"Connection: close\r\n\r\n")
+        assert b"HTTP/1.1 200" in answer
 
     def test_an_answer_before_the_body_is_read_arrives(self) -> None:
         """The server closes meanwhile, which fails what is still being sent to it."""

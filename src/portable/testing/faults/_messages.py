@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import struct
 import time
@@ -49,7 +49,11 @@ class Stream:
 
     def has_more(self, *, within_seconds: float) -> bool:
         """Is there something to read, the end included?"""
-        return bool(self._ahead) or bool(select.select([self._socket], [], [], within_seconds)[0])
+        if self._ahead:
+            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            return bool(selector.select(within_seconds))
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
