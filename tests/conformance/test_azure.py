@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from uuid import uuid4
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from portable.testing import Harness, StorageConformance
-from portable.testing.servers import AzuriteServer, container
+from portable.testing.servers import AzuriteServer
 from portable.testing.targets.azure import azure_harness, isolate
-
-if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
 
 QUIRKS = {"order_by_utf16": "Azurite 3.37 compares keys as JavaScript's strings"}
 
 
-def _harness(server: AzuriteServer, engine: Literal["sdk", "fast"]) -> Iterator[Harness]:
+@pytest.fixture(scope="module")
+def service(azurite_server: AzuriteServer) -> Iterator[BlobServiceClient]:
+    """The SDK's own client. Those of containers use its connection: each alone would keep one."""
+    key = {"account_name": azurite_server.account, "account_key": azurite_server.key}
+    with BlobServiceClient(azurite_server.endpoint, credential=key, retry_total=0) as client:
+        yield client
+
+
+def _harness(
+    server: AzuriteServer, service: BlobServiceClient, engine: Literal["sdk", "fast"]
+) -> Iterator[Harness]:
     """A new container, and another one when it is asked for."""
     made: list[str] = []
 
     def make() -> str:
         made.append(f"portable-{uuid4().hex[:12]}")
-        _client(server, made[-1]).create_container()
+        service.create_container(made[-1])
         return made[-1]
 
-    def client(name: str) -> ContainerClient:
-        return _client(server, name)
-
     yield azure_harness(
-        server, client, make_container=make, quirks=QUIRKS, examples=3, engine=engine
+        server,
+        service.get_container_client,
+        make_container=make,
+        quirks=QUIRKS,
+        examples=3,
+        engine=engine,
     )
     for name in made:
-        _client(server, name).delete_container()
+        service.delete_container(name)
 
 
 @pytest.mark.xdist_group("azurite")
@@ -44,11 +53,14 @@ class TestAzurite(StorageConformance):
 
     @pytest.fixture
     def harness(
-        self, azurite_server: AzuriteServer, monkeypatch: pytest.MonkeyPatch
+        self,
+        azurite_server: AzuriteServer,
+        service: BlobServiceClient,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[Harness]:
         """New containers."""
         isolate(monkeypatch, azurite_server)
-        yield from _harness(azurite_server, "sdk")
+        yield from _harness(azurite_server, service, "sdk")
 
 
 @pytest.mark.xdist_group("azurite")
@@ -57,13 +69,11 @@ class TestAzuriteFast(StorageConformance):
 
     @pytest.fixture
     def harness(
-        self, azurite_server: AzuriteServer, monkeypatch: pytest.MonkeyPatch
+        self,
+        azurite_server: AzuriteServer,
+        service: BlobServiceClient,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[Harness]:
         """New containers."""
         isolate(monkeypatch, azurite_server)
-        yield from _harness(azurite_server, "fast")
-
-
-@cache
-def _client(server: AzuriteServer, name: str) -> ContainerClient:
-    return container(server, name)
+        yield from _harness(azurite_server, service, "fast")
