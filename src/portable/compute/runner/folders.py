@@ -1,0 +1,155 @@
+"""The tasks' folders, with the inputs and the files that go along."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .failures import StoreError, Unfit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .manifest import Archive, Manifest
+    from .store import Store
+
+FETCHERS = 8  # inputs that are under way at once
+
+
+class Folders:
+    """One folder a task, below *base*. Several tasks share the files, which are read-only then."""
+
+    def __init__(self, base: str, manifest: Manifest) -> None:
+        self.base = base
+        self._manifest = manifest
+        self._single = len(manifest.tasks) == 1 and not manifest.function
+        self._wanted = [each["path"] for each in manifest.inputs] + manifest.files
+        self._above: list[str] = []
+        os.mkdir(base)
+        if self._wanted or manifest.function:
+            os.mkdir(self.shared)
+
+    @property
+    def shared(self) -> str:
+        """Where inputs and files are before tasks get theirs."""
+        return os.path.join(self.base, "task" if self._single else "shared")
+
+    def of(self, index: int) -> str:
+        """Where a task runs."""
+        return os.path.join(self.base, "task" if self._single else str(index))
+
+    def unpack(self, archive: Archive) -> None:
+        """Write the files that are in the archive."""
+        for path in self._manifest.files:
+            target = self._target(path)
+            with open(target, "wb") as file:
+                file.write(archive.get_data(f"files/{path}"))
+            if path in self._manifest.executables:
+                os.chmod(target, 0o777 & ~_umask())
+
+    def fetch(self, store: Store, go_on: Callable[[], None]) -> None:
+        """Get the inputs; blocks.
+
+        Raises:
+            Unfit: one can't be had; the text says which.
+        """
+        wanted = self._manifest.inputs
+        targets = [self._target(each["path"]) for each in wanted]
+        if len(wanted) == 1:
+            _fetch(store, wanted[0], targets[0], go_on)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(FETCHERS) as pool:
+            fetches = [
+                pool.submit(_fetch, store, each, target, go_on)
+                for each, target in zip(wanted, targets)
+            ]
+            try:
+                for fetch in fetches:
+                    fetch.result()
+            except BaseException:
+                for fetch in fetches:
+                    fetch.cancel()
+                raise
+
+    def share(self) -> None:
+        """See which folders every task needs, once all files are there."""
+        if self._single or not self._wanted:
+            return
+        above = {os.path.dirname(path) for path in self._wanted}
+        self._above = sorted({part for path in above for part in _parts(path)})
+        for path in self._wanted:
+            shared = os.path.join(self.shared, path)
+            os.chmod(shared, os.stat(shared).st_mode & ~0o222)
+
+    def make(self, index: int) -> str:
+        """Make a task's folder; files are linked, not copied."""
+        folder = self.of(index)
+        if self._single and self._wanted:
+            return folder
+        os.mkdir(folder)
+        for above in self._above:
+            os.mkdir(os.path.join(folder, above))
+        for path in self._wanted:
+            os.link(os.path.join(self.shared, path), os.path.join(folder, path))
+        return folder
+
+    def remove(self, index: int) -> None:
+        """Remove what a task leaves behind; what can't be removed stays."""
+        folder = self.of(index)
+        try:
+            os.rmdir(folder)
+        except OSError:
+            _remove(folder)
+
+    def close(self) -> None:
+        """Remove everything."""
+        _remove(self.base)
+
+    def _target(self, path: str) -> str:
+        parts = path.split("/")
+        if os.path.isabs(path) or ".." in parts or not path:
+            raise Unfit("inputs", f"{path!r} isn't a path below the task's folder")
+        target = os.path.join(self.shared, path)
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+        except OSError as error:
+            raise Unfit("inputs", f"{path!r} has no room: {error.strerror}") from error
+        return target
+
+
+def _fetch(store: Store, wanted: dict[str, Any], target: str, go_on: Callable[[], None]) -> None:
+    path = wanted["path"]
+    try:
+        store.fetch(wanted, target, go_on)
+    except (StoreError, OSError) as error:
+        raise Unfit("inputs", f"the input {path!r} couldn't be fetched: {error}") from error
+    size = os.path.getsize(target)
+    if size != wanted.get("size", size):
+        raise Unfit(
+            "inputs",
+            f"the input {path!r} has {size} bytes now and had {wanted['size']} when the job was "
+            f"submitted: submit it again",
+        )
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.split("/") if path else []
+    return ["/".join(parts[: number + 1]) for number in range(len(parts))]
+
+
+def _remove(folder: str) -> None:
+    import shutil  # 4 ms to import
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    with contextlib.suppress(AttributeError):
+        mask = os.umask(0o022)
+        os.umask(mask)
+        return mask
+    return 0o022
