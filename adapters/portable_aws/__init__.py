@@ -1,18 +1,20 @@
-"""Amazon S3 and every server that speaks its protocol; queues on Amazon SQS.
+"""Amazon S3 and every server that speaks its protocol; queues on Amazon SQS; machines on EC2.
 
 URLs: ``s3://bucket/prefix?region=eu-west-1`` and, for MinIO, Ceph, SeaweedFS and others,
-``s3://bucket/prefix?endpoint=https://minio.example.com``; ``sqs://jobs?region=eu-west-1``.
+``s3://bucket/prefix?endpoint=https://minio.example.com``; ``sqs://jobs?region=eu-west-1``;
+``ec2://eu-west-1``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, QueueService, Scheme, StorageService
-from portable_aws.settings import S3Settings, SqsSettings
+from portable.adapter import Adapter, ComputeService, QueueService, Scheme, StorageService
+from portable_aws.settings import Ec2Settings, S3Settings, SqsSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.compute.driver import ComputeDriver
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
@@ -33,6 +35,12 @@ def _connect_queue(settings: SqsSettings) -> QueueDriver:
     return SQSQueue(settings)
 
 
+def _connect_compute(settings: Ec2Settings) -> ComputeDriver:
+    from portable_aws.compute import EC2Compute  # imports boto3
+
+    return EC2Compute(settings)
+
+
 ADAPTER = Adapter(
     name="aws",
     extra="aws",
@@ -45,6 +53,11 @@ ADAPTER = Adapter(
         settings=SqsSettings,
         schemes=(Scheme(name="sqs", host="name", path=""),),
         connect=_connect_queue,
+    ),
+    compute=ComputeService(
+        settings=Ec2Settings,
+        schemes=(Scheme(name="ec2", host="region", path=""),),
+        connect=_connect_compute,
     ),
     credentials=(
         "AWS credentials come from boto3's own chain: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "

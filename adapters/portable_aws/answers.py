@@ -20,6 +20,7 @@ from portable.errors import Unavailable
 from portable_aws import listing
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -67,6 +68,12 @@ def guard_queue(client: SQSClient, *, seconds: float) -> None:
     _read_whole(client, seconds)
 
 
+def guard_compute(client: EC2Client, *, seconds: float) -> None:
+    """The same for a client of EC2."""
+    client.meta.events.register("before-parse.ec2", _check_name)
+    _read_whole(client, seconds)
+
+
 def _read_whole(client: Any, seconds: float) -> None:
     endpoint = client._endpoint
     endpoint.http_session = _Session(endpoint.http_session, seconds)
@@ -102,6 +109,18 @@ def _check_root(operation_model: Any, response_dict: dict[str, Any], **_: Any) -
     if response_dict["status_code"] < 300 and not re.search(rb"<(\w+:)?%b[\s/>]" % root, body):
         raise Unavailable(
             f"the answer has no {root.decode()}: it isn't S3's, or not all of it", ambiguous=True
+        )
+
+
+def _check_name(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Every answer of EC2 is named after its operation, and closed."""
+    name = f"{operation_model.name}Response".encode()
+    body = response_dict["body"]
+    whole = rb"<%b[\s>].*</%b>\s*$|<%b\b[^>]*/>\s*$" % (name, name, name)
+    if response_dict["status_code"] < 300 and not re.search(whole, body, re.DOTALL):
+        raise Unavailable(
+            f"the answer has no whole {name.decode()}: it isn't EC2's, or not all of it",
+            ambiguous=True,
         )
 
 

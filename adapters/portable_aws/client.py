@@ -8,12 +8,20 @@ import boto3
 from botocore.config import Config
 
 from portable.endpoints import check_endpoint
-from portable_aws.answers import guard, guard_queue
+from portable.errors import ConfigError
+from portable_aws.answers import guard, guard_compute, guard_queue
 from portable_aws.body import RequestBody
 from portable_aws.errors import translated
-from portable_aws.settings import DEFAULT_REGION, AwsSettings, S3Settings, SqsSettings
+from portable_aws.settings import (
+    DEFAULT_REGION,
+    AwsSettings,
+    Ec2Settings,
+    S3Settings,
+    SqsSettings,
+)
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -54,14 +62,37 @@ def make_queue_client(settings: SqsSettings) -> SQSClient:
     return client
 
 
+def make_compute_client(settings: Ec2Settings) -> EC2Client:
+    """Make a client of EC2; nothing is sent.
+
+    Raises:
+        ConfigError: no region is set, here or in boto3's own chain: machines are started nowhere
+            that nobody named.
+        EndpointRefused: as for `make_client`.
+    """
+    client: EC2Client = _client("ec2", settings, default_region=None)
+    guard_compute(client, seconds=settings.deadline)
+    return client
+
+
 def _client(
-    service: str, settings: AwsSettings, keys: tuple[str, str] | None = None, **config: Any
+    service: str,
+    settings: AwsSettings,
+    keys: tuple[str, str] | None = None,
+    *,
+    default_region: str | None = DEFAULT_REGION,
+    **config: Any,
 ) -> Any:
     with translated():
         session: Any = boto3.Session(profile_name=settings.aws_profile, region_name=settings.region)
+        region = session.region_name or default_region
+        if region is None:
+            raise ConfigError(
+                "no region: set 'region', such as \"eu-west-1\", or AWS_DEFAULT_REGION"
+            )
         client = session.client(
             service,
-            region_name=session.region_name or DEFAULT_REGION,
+            region_name=region,
             endpoint_url=settings.endpoint,
             verify=settings.ca_bundle,
             aws_access_key_id=keys and keys[0],

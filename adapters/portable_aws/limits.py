@@ -1,4 +1,4 @@
-"""What S3 and SQS can do; nothing of boto3 is imported to know it."""
+"""What S3, SQS and EC2 can do; nothing of boto3 is imported to know it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
+from portable.compute.driver import ComputeCapabilities
 from portable.queue.driver import QueueCapabilities
 from portable.storage.driver import Capabilities
 from portable_aws.settings import MESSAGE_MAX, S3Settings, SqsSettings
@@ -74,4 +75,20 @@ def queue_capabilities(settings: SqsSettings) -> QueueCapabilities:
         FIFO_QUEUE if settings.fifo else STANDARD_QUEUE,
         message_max=settings.message_max,
         wait_max=min(WAIT_MAX, max(0.0, math.floor(settings.read_timeout) - 1.0)),
+    )
+
+
+def compute_capabilities(region: str) -> ComputeCapabilities:
+    """What machines in one region can do."""
+    return ComputeCapabilities(
+        region=region,
+        stops=True,
+        spot=True,
+        images=True,
+        ends="poweroff",
+        idempotent=True,
+        # Before it is encoded: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
+        boot_max=16 * 1024,
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html, less the name
+        tags_max=49,
     )

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from portable.adapter import QueueSettings, StorageSettings
+from portable.adapter import ComputeSettings, QueueSettings, StorageSettings
 from portable.endpoints import http_problems
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}|arn:[^\s]+")
@@ -140,4 +140,35 @@ class SqsSettings(QueueSettings, AwsSettings):
             found.append(f"'retention' must be from 60 to {RETENTION_MAX} seconds, 14 days")
         if not 1024 <= self.message_max <= MESSAGE_MAX:
             found.append(f"'message_max' must be from 1024 to {MESSAGE_MAX} bytes, 1 MiB")
+        return [*found, *http_problems(self)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec2Settings(ComputeSettings, AwsSettings):
+    """Machines in one region of EC2.
+
+    Attributes:
+        subnet: The id of the subnet that machines are put in; one of the region's default VPC
+            unless given. They have to reach storage from there.
+        security_group: The id of the security group that they get; the VPC's default, which lets
+            nobody in, unless given.
+    """
+
+    subnet: str | None = None
+    security_group: str | None = None
+
+    @property
+    def url(self) -> str:
+        return f"ec2://{self.region or ''}"
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.endpoint or f"ec2.{self.region}"
+
+    def problems(self) -> list[str]:
+        found = ComputeSettings.problems(self)
+        if self.subnet is not None and not self.subnet.startswith("subnet-"):
+            found.append(f"'subnet' {self.subnet!r} isn't a subnet's id, subnet-…")
+        if self.security_group is not None and not self.security_group.startswith("sg-"):
+            found.append(f"'security_group' {self.security_group!r} isn't a group's id, sg-…")
         return [*found, *http_problems(self)]

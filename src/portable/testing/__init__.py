@@ -16,6 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from portable.testing.compute import (
+        COMPUTE_QUIRKS,
+        ComputeConformance,
+        ComputeHarness,
+        ComputeOracle,
+    )
     from portable.testing.conformance import QUIRKS, Quirk, StorageConformance
     from portable.testing.emulators import emulate
     from portable.testing.harness import Harness, Oracle
@@ -29,8 +35,12 @@ if TYPE_CHECKING:
     from portable.testing.stateful import StorageMachine, storage_state_machine
 
 __all__ = [
+    "COMPUTE_QUIRKS",
     "QUEUE_QUIRKS",
     "QUIRKS",
+    "ComputeConformance",
+    "ComputeHarness",
+    "ComputeOracle",
     "Harness",
     "Oracle",
     "QueueConformance",
@@ -46,8 +56,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "COMPUTE_QUIRKS": "compute",
     "QUEUE_QUIRKS": "queues",
     "QUIRKS": "conformance",
+    "ComputeConformance": "compute",
+    "ComputeHarness": "compute",
+    "ComputeOracle": "compute",
     "Harness": "harness",
     "Oracle": "harness",
     "QueueConformance": "queues",

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from portable_memory.clock import Clock
 
 pytest.register_assert_rewrite(
-    "portable.testing.conformance", "portable.testing.queues", "portable.testing.stateful"
+    "portable.testing.compute",
+    "portable.testing.conformance",
+    "portable.testing.queues",
+    "portable.testing.stateful",
 )
 
 PROVIDERS = ("memory", "local", "aws", "gcp", "azure", "digitalocean")
