@@ -246,6 +246,10 @@ ELSEWHERE: dict[type[PortableError], str] = {
     errors.LeaseLost: "queues",
     errors.NotAllSent: "queues",
     errors.QueueNotFound: "queues",
+    errors.InstanceNotFound: "machines",
+    errors.NoCapacity: "machines",
+    errors.JobFailed: "the core, of a job's result",
+    errors.JobNotFound: "the core",
     errors.MissingDependency: "discovery, when boto3 isn't installed",
     errors.EndpointRefused: "from_answer on a redirect; the settings on an endpoint",
 }

@@ -171,9 +171,12 @@ def test_machine_that_boots_late(host: MachineHost) -> None:
     assert time.monotonic() - began >= 0.3
 
 
-def test_clock_that_is_wrong(host: MachineHost) -> None:
+@pytest.mark.parametrize("run", ['-c "$(cat show.py)"', "show.py", "-IS app.pyz"])
+def test_clock_that_is_wrong(host: MachineHost, run: str) -> None:
     machine = host.start(
-        "#!/bin/sh\npython3 -c 'import time; print(time.time(), time.time_ns())' > time; poweroff",
+        "#!/bin/sh\necho 'import time; print(time.time(), time.time_ns())' > show.py\n"
+        "mkdir app; cp show.py app/__main__.py; python3 -m zipapp app\n"
+        f"python3 {run} > time; poweroff",
         boot=Boot(clock=3600),
     )
     assert machine.wait_off()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUPERVISOR = Path(__file__).with_name("_supervisor.py")
-CLOCK = Path(__file__).with_name("clock")
+LATE_PYTHON = Path(__file__).with_name("_late_python.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SWITCHES = ("poweroff", "shutdown", "halt")
 GRACE_SECONDS = 2.0  # from a poweroff's SIGTERM to SIGKILL; systemd waits for 90 s
@@ -26,7 +26,7 @@ class Boot:
     Attributes:
         runs: Does it run its script at all? If not, it is on and does nothing.
         seconds: Until it does.
-        clock: Seconds that its clock is ahead, for the `time.time` of its Python programs.
+        clock: Seconds that its clock is ahead, for the `time.time` of what its ``python3`` runs.
         poweroff: Does ``poweroff`` work?
     """
 
@@ -54,7 +54,7 @@ class FakeMachine:
         self.folder = folder
         self.script = script.encode() if isinstance(script, str) else script
         self._boot = boot
-        self._environment = environment
+        self._added = environment
         self._on_poweroff = on_poweroff
         self._process: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
@@ -95,7 +95,7 @@ class FakeMachine:
         self._say(
             {
                 "folder": str(self.folder),
-                "environment": self._environment_of(how),
+                "environment": self._environment(),
                 "runs": how.runs,
                 "seconds": how.seconds,
                 "grace": GRACE_SECONDS,
@@ -173,21 +173,21 @@ class FakeMachine:
         )
         for name in SWITCHES:
             _write_program(programs / name, switch.encode())
-        with suppress(FileExistsError):
-            # The interpreter itself, not its virtual environment: machines have no packages.
-            (programs / "python3").symlink_to(os.path.realpath(sys.executable))
+        # The interpreter itself, not its virtual environment: machines have no packages.
+        python = os.path.realpath(sys.executable)
+        if boot.clock:
+            python = f"env CLOCK_AHEAD={boot.clock} {python} -IS {LATE_PYTHON}"
+        _write_program(programs / "python3", f'#!/bin/sh\nexec {python} "$@"\n'.encode())
         _write_program(self.folder / "script", self.script)
 
-    def _environment_of(self, boot: Boot) -> dict[str, str]:
-        environment = {
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": f"{self.folder}/bin:{PATH}",
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder / "tmp"),
             "LANG": "C.UTF-8",
+            **self._added,
         }
-        if boot.clock:
-            environment |= {"PYTHONPATH": str(CLOCK), "CLOCK_AHEAD": str(boot.clock)}
-        return environment | dict(self._environment)
 
 
 def _write_program(path: Path, content: bytes) -> None:
