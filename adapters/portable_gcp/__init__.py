@@ -1,6 +1,6 @@
-"""Google Cloud Storage and Pub/Sub.
+"""Google Cloud Storage, Pub/Sub and Compute Engine.
 
-URLs: ``gs://bucket/prefix`` and ``pubsub://project/name``; for an emulator
+URLs: ``gs://bucket/prefix``, ``pubsub://project/name`` and ``gce://project/zone``; for an emulator
 ``gs://bucket?endpoint=http://127.0.0.1:4443``.
 """
 
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable.adapter import Adapter, ComputeService, QueueService, Scheme, StorageService
+from portable_gcp.compute_settings import GceSettings
 from portable_gcp.queue_settings import PubSubSettings
 from portable_gcp.settings import GcsSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.compute.driver import ComputeDriver
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
@@ -34,6 +36,18 @@ def _connect_queue(settings: PubSubSettings) -> QueueDriver:
     return PubSubQueue(settings)
 
 
+def _connect_compute(settings: GceSettings) -> ComputeDriver:
+    from importlib.util import find_spec
+
+    if find_spec("google.cloud.compute_v1") is None:  # it is imported by the first request
+        raise ModuleNotFoundError(
+            "there is no google-cloud-compute", name="google.cloud.compute_v1"
+        )
+    from portable_gcp.compute import GceMachines
+
+    return GceMachines(settings)
+
+
 ADAPTER = Adapter(
     name="gcp",
     extra="gcp",
@@ -46,6 +60,11 @@ ADAPTER = Adapter(
         settings=PubSubSettings,
         schemes=(Scheme(name="pubsub", host="project", path="name"),),
         connect=_connect_queue,
+    ),
+    compute=ComputeService(
+        settings=GceSettings,
+        schemes=(Scheme(name="gce", host="project", path="zone"),),
+        connect=_connect_compute,
     ),
     credentials=(
         "Google credentials are Application Default Credentials: the file that "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from portable.adapter import DEAD_SUFFIX, QueueSettings
 from portable.endpoints import check_endpoint
 from portable.errors import EndpointRefused
 from portable_gcp.emulators import emulated
+from portable_gcp.projects import project_problems
 
 ENDPOINT = "https://pubsub.googleapis.com"
 EMULATOR = "PUBSUB_EMULATOR_HOST"  # what Google's own clients look at
@@ -18,9 +18,6 @@ EMULATOR = "PUBSUB_EMULATOR_HOST"  # what Google's own clients look at
 # Subscription.
 ATTEMPTS_MAX = 100
 RETENTION_MIN, RETENTION_MAX = 600.0, 31 * 86400.0
-# https://cloud.google.com/resource-manager/docs/creating-managing-projects, and older ones of
-# domains: example.com:project.
-_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{2,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +91,7 @@ class PubSubSettings(QueueSettings):
         return f"projects/{self.project}/subscriptions/{self.name}"
 
     def problems(self) -> list[str]:
-        found = QueueSettings.problems(self)
-        if not _PROJECT.fullmatch(self.project):
-            found.append(f"'project' {self.project!r} isn't a project's id, such as \"acme-ml\"")
+        found = [*QueueSettings.problems(self), *project_problems(self.project)]
         if self.name.startswith("goog"):
             found.append("'name' can't begin with \"goog\" on Pub/Sub")
         if self.max_attempts > ATTEMPTS_MAX:
