@@ -100,5 +100,6 @@ class FindCases(ComputeCases):
         """Or not found any more; never as running."""
         info = place.launch(place.saying("up"))
         place.until_there("up")
+        place.reaches(info.id, "running")
         place.harness.oracle.kill(info.id)
         place.is_gone(info.id)
