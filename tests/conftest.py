@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -11,6 +13,11 @@ import botocore.compat
 import botocore.hooks
 import botocore.session
 import pytest
+
+from portable.testing.targets.memory import forget_all
+
+DESCRIPTORS = Path("/dev/fd")
+MOST_LEFT = 50  # servers that began in a module stay for the next ones: 5 or 6 each
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +57,31 @@ def _fewer_objects_to_look_through() -> None:
     """What is there before a module stays; a case that collects garbage leaves it alone."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_left(
+    request: pytest.FixtureRequest, _fewer_objects_to_look_through: None
+) -> Iterator[None]:
+    """A module that leaves clients or files open fails by name, long before a worker has no
+    descriptors left. Objects in memory are dropped.
+    """
+    before = _open().total()
+    yield
+    forget_all()
+    if _open().total() > before + MOST_LEFT:
+        gc.collect()  # what was dropped and waits for it is not left
+        now = _open()
+        left = now.total() - before
+        assert left <= MOST_LEFT, f"{request.node.nodeid} leaves {left} open of {now}"
+
+
+def _open() -> Counter[str]:
+    """This process's descriptors, by kind as far as the system tells."""
+    kinds: Counter[str] = Counter()
+    for each in DESCRIPTORS.iterdir():
+        try:
+            kinds[each.readlink().name.partition(":")[0]] += 1
+        except OSError:
+            kinds["closed meanwhile"] += 1
+    return kinds

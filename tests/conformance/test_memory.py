@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from portable.testing import Harness, StorageConformance
-from portable.testing.targets.memory import memory_harness
+from portable.testing.targets.memory import forget_all, memory_harness
 
 
 class TestMemory(StorageConformance):
     """Objects in this process."""
 
     @pytest.fixture
-    def harness(self) -> Harness:
+    def harness(self) -> Iterator[Harness]:
         """A bucket of a new name."""
-        return memory_harness()
+        yield memory_harness()
+        forget_all()

@@ -103,3 +103,8 @@ def memory_harness() -> Harness:
 def forget(name: str) -> None:
     """Drop a bucket's objects."""
     memory._stores.pop(name, None)
+
+
+def forget_all() -> None:
+    """Drop every bucket of this process: objects in memory stay for as long as that lives."""
+    memory._stores.clear()
