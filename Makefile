@@ -38,7 +38,7 @@ bench: $(VENV)/.bench  ## Speed, side by side with boto3, s3fs, obstore, s5cmd, 
 soak: $(VENV)/.dev  ## The long kill, fault and property runs
 	PORTABLE_KILLS=20000 $(BIN)/python -m pytest --timeout 3600 tests/adapters/local/test_kill.py
 	PORTABLE_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 3600 tests/adapters/local/test_names.py
-	PORTABLE_CUTS=300 $(BIN)/python -m pytest -n $(WORKERS) -m soak --timeout 3600 $(ARGS)
+	PORTABLE_CUTS=300 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m soak --timeout 3600 $(ARGS)
 
 clean:  ## Remove what the commands above made
 	rm -rf $(VENV) .portable .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

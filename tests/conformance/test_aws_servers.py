@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 from uuid import uuid4
 
 import pytest
 
 from portable.testing import Harness, StorageConformance
+from portable.testing.conformance.errors import ErrorCases
+from portable.testing.conformance.integrity import IntegrityCases
+from portable.testing.conformance.model import ModelCases
+from portable.testing.conformance.puts import PutCases
+from portable.testing.conformance.signing import SigningCases
+from portable.testing.conformance.uploads import UploadCases
 from portable.testing.servers import S3Server, client, make_bucket
 from portable.testing.targets.s3 import S3Oracle, isolate, s3_harness
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+Engine = Literal["sdk", "fast"]
 
 MOTO = {
     "signatures_unchecked": "moto's server checks no signature",
@@ -40,7 +48,7 @@ def _harness(
     *,
     quirks: Mapping[str, str],
     checksums: Literal["when_supported", "when_required"] = "when_supported",
-    engine: Literal["sdk", "fast"] = "sdk",
+    engine: Engine = "sdk",
     kept: str | None = None,
 ) -> Iterator[Harness]:
     """A new bucket, and another one when it is asked for; both are emptied afterwards.
@@ -105,6 +113,7 @@ def _create_once(server: S3Server, name: str) -> None:
     make_bucket(server, name)
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("moto")
 class TestMotoServer(StorageConformance):
     """moto, behind the checks that S3 makes."""
@@ -119,39 +128,10 @@ class TestMotoServer(StorageConformance):
         yield from _harness(moto, monkeypatch, tmp_path, quirks=MOTO)
 
 
-@pytest.mark.xdist_group("ministack")
-class TestMinistack(StorageConformance):
-    """It keeps no whole-object checksums of multipart uploads, so ours ride in the metadata."""
+class _OnMinistack:
+    """It has no quirks: each engine passes the whole suite here."""
 
-    root = False
-
-    @pytest.fixture
-    def harness(
-        self, ministack_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> Iterator[Harness]:
-        """A new bucket."""
-        yield from _harness(
-            ministack_server, monkeypatch, tmp_path, quirks=MINISTACK, checksums="when_required"
-        )
-
-
-@pytest.mark.xdist_group("seaweedfs")
-class TestSeaweedFS(StorageConformance):
-    """It checks signatures and every checksum."""
-
-    root = False
-
-    @pytest.fixture
-    def harness(
-        self, seaweed: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> Iterator[Harness]:
-        """A new folder: the first write to a new bucket takes 200 ms here."""
-        yield from _harness(seaweed, monkeypatch, tmp_path, quirks=SEAWEEDFS, kept="kept")
-
-
-@pytest.mark.xdist_group("ministack")
-class TestMinistackFast(StorageConformance):
-    """The same by obstore."""
+    engine: ClassVar[Engine] = "sdk"
 
     @pytest.fixture
     def harness(
@@ -164,21 +144,65 @@ class TestMinistackFast(StorageConformance):
             tmp_path,
             quirks=MINISTACK,
             checksums="when_required",
-            engine="fast",
+            engine=self.engine,
         )
 
 
-@pytest.mark.xdist_group("seaweedfs")
-class TestSeaweedFSFast(StorageConformance):
-    """The same by obstore."""
+@pytest.mark.xdist_group("ministack")
+class TestMinistack(_OnMinistack, StorageConformance):
+    """It keeps no whole-object checksums of multipart uploads, so ours ride in the metadata."""
 
     root = False
+
+
+@pytest.mark.xdist_group("ministack")
+class TestMinistackFast(_OnMinistack, StorageConformance):
+    """The same by obstore."""
+
+    engine = "fast"
+
+
+class _OnSeaweedFS:
+    """It checks signatures and every checksum."""
+
+    root = False
+    engine: ClassVar[Engine] = "sdk"
 
     @pytest.fixture
     def harness(
         self, seaweed: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> Iterator[Harness]:
-        """A new folder."""
+        """A new folder: the first write to a new bucket takes 200 ms here."""
         yield from _harness(
-            seaweed, monkeypatch, tmp_path, quirks=SEAWEEDFS, kept="kept", engine="fast"
+            seaweed, monkeypatch, tmp_path, quirks=SEAWEEDFS, kept="kept", engine=self.engine
         )
+
+
+# What depends on checksums, signatures, and how a server stores what comes in parts.
+class _Checked(PutCases, IntegrityCases, UploadCases, SigningCases, ErrorCases, ModelCases): ...
+
+
+@pytest.mark.xdist_group("seaweedfs")
+class TestSeaweedFSChecks(_OnSeaweedFS, _Checked):
+    """With the checksums that ministack doesn't keep."""
+
+
+@pytest.mark.xdist_group("seaweedfs")
+class TestSeaweedFSChecksFast(_OnSeaweedFS, _Checked):
+    """The same by obstore."""
+
+    engine = "fast"
+
+
+@pytest.mark.soak
+@pytest.mark.xdist_group("seaweedfs")
+class TestSeaweedFS(_OnSeaweedFS, StorageConformance):
+    """Everything."""
+
+
+@pytest.mark.soak
+@pytest.mark.xdist_group("seaweedfs")
+class TestSeaweedFSFast(_OnSeaweedFS, StorageConformance):
+    """The same by obstore."""
+
+    engine = "fast"

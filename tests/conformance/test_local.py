@@ -22,6 +22,8 @@ class TestLocal(StorageConformance):
 class TestLocalRecords(StorageConformance):
     """A file system without extended attributes and unnamed files."""
 
+    root = False
+
     @pytest.fixture
     def harness(self, tmp_path: Path) -> Harness:
         """A folder of the test's own."""
