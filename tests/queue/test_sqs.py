@@ -42,7 +42,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch)
 
 
-@pytest.fixture(scope="module", params=[moto_server, fauxqs], ids=lambda start: start.__name__)
+# moto in this process is tested anyway.
+@pytest.fixture(
+    scope="module",
+    params=[fauxqs, pytest.param(moto_server, marks=pytest.mark.soak)],
+    ids=["fauxqs", "moto_server"],
+)
 def server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
     with ExitStack() as stack:
         try:

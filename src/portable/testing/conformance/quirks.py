@@ -51,16 +51,20 @@ QUIRKS: Mapping[str, Quirk] = {
 
 def expect_known_faults(
     request: pytest.FixtureRequest, met: Mapping[str, str], known: Mapping[str, Quirk]
-) -> None:
+) -> bool:
     """Expect the cases to fail that a stand-in is known to fail, and notice when they don't.
 
     Args:
         met: The stand-in's quirks, each with its reason.
         known: What each quirk means.
+
+    Returns:
+        Has this case to fail?
     """
     unknown = set(met) - set(known)
     if unknown:
         pytest.fail(f"no quirk is named {sorted(unknown)}; known: {sorted(known)}")
+    has_to_fail = False
     for mark in request.node.iter_markers("portable_quirk"):
         (name,) = mark.args
         if name not in met:
@@ -69,6 +73,8 @@ def expect_known_faults(
         if not known[name].run:
             pytest.skip(reason)
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+        has_to_fail = True
+    return has_to_fail
 
 
 def quirk(name: str) -> pytest.MarkDecorator:

@@ -13,6 +13,7 @@ from portable.testing.queues.harness import QueueHarness
 from portable.testing.queues.quirks import QUEUE_QUIRKS
 
 PATIENCE_SECONDS = 15.0
+SHORT_PATIENCE_SECONDS = 1.0  # for what a stand-in is known to lose
 GRACE_SECONDS = 0.4  # how much later than told a real server may be
 
 
@@ -48,9 +49,15 @@ class QueueCases:
     """Fixtures of every topic. A subclass of the suite brings `harness`."""
 
     @pytest.fixture(autouse=True)
-    def _known_faults(self, request: pytest.FixtureRequest, harness: QueueHarness) -> None:
+    def _known_faults(
+        self,
+        request: pytest.FixtureRequest,
+        harness: QueueHarness,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         """Expect the cases to fail that a stand-in is known to fail, and notice when they don't."""
-        expect_known_faults(request, harness.quirks, QUEUE_QUIRKS)
+        if expect_known_faults(request, harness.quirks, QUEUE_QUIRKS):
+            monkeypatch.setattr(f"{__name__}.PATIENCE_SECONDS", SHORT_PATIENCE_SECONDS)
 
     @pytest.fixture
     def queue(self, harness: QueueHarness) -> Iterator[Queue]:
