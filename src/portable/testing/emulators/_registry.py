@@ -8,7 +8,7 @@ from portable.testing.emulators import _aws, _azure, _digitalocean, _gcp
 from portable.testing.emulators._provider import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
-    "aws": Provider(servers="ministack", extra="aws", run=_aws.run),
+    "aws": Provider(servers="ministack and FakeEc2", extra="aws", run=_aws.run),
     "gcp": Provider(servers="FakeGcs and FakePubSub", extra="gcp", run=_gcp.run),
     "azure": Provider(servers="Azurite", extra="azure", run=_azure.run),
     "digitalocean": Provider(servers="SeaweedFS", extra="digitalocean", run=_digitalocean.run),

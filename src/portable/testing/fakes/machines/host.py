@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import threading
 from collections import deque
@@ -27,6 +28,13 @@ class MachineHost:
     """
 
     def __init__(self) -> None:
+        """Make its folder.
+
+        Raises:
+            RuntimeError: this isn't Linux.
+        """
+        if sys.platform != "linux":
+            raise RuntimeError("fake machines need Linux, to end all that they start")
         self.machines: list[FakeMachine] = []
         self._folder = Path(tempfile.mkdtemp(prefix="portable-machines-"))
         self._next: deque[Boot] = deque()
