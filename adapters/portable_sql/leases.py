@@ -45,12 +45,12 @@ def settled(
     """An answer for each lease: `None` where its message and secret are among those *found*."""
     if len(found) == len(leases):
         return [None] * len(leases)
-    return [
-        None
-        if lease is not None and lease[:2] in found
-        else LeaseLost("the lease has ended, so the message may be with somebody else")
-        for lease in leases
-    ]
+    return [None if lease is not None and lease[:2] in found else lease_lost() for lease in leases]
+
+
+def lease_lost() -> LeaseLost:
+    """The answer to who comes too late."""
+    return LeaseLost("the lease has ended, so the message may be with somebody else")
 
 
 def _parsed(receipt: str) -> Lease | None:

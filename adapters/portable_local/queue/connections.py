@@ -5,6 +5,9 @@ connection open takes locks for held that only its parent holds, and the file ca
 its messages lost, even through connections that the child opens itself. So every connection of
 the process is closed before a fork, and opened again by whoever needs it next.
 
+What is to survive a power cut is synced here, after the commit, where SQLite would do so within it:
+so nobody waits for the write lock while the disk works, and the syncs of several processes join.
+
 Checkpoints are ours: SQLite up to 3.51.2 can damage a file when one process commits while another
 checkpoints (https://www.sqlite.org/wal.html#walresetbug). Here nobody can commit meanwhile, since
 whoever checkpoints holds the write lock, on a connection of its own.
@@ -20,7 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from weakref import WeakSet
 
-from portable.errors import ConfigError, QueueNotFound
+from portable.errors import ConfigError, QueueNotFound, Unavailable
+from portable_local import folders
+from portable_local.errors import translated
 from portable_local.queue.errors import meaning_of
 from portable_local.queue.file import check, make
 
@@ -29,6 +34,8 @@ BUSY_SECONDS = 5.0  # how long SQLite itself waits for the write lock
 CHECKPOINT_CHANGES = 400
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 
+# The log is written where it was written before, so that there is nothing to sync but its content.
+_sync = getattr(os, "fdatasync", folders.sync)
 _gate = threading.RLock()  # held while a session is made, and while the process forks
 _sessions: WeakSet[Session] = WeakSet()
 _held: list[Session] = []
@@ -82,9 +89,9 @@ class Session:
         self._of = connections
         self._turn = threading.RLock()  # a fork waits for it
         self._connection: sqlite3.Connection | None = None
+        self._log = -1
         self._changes = 0
         self._bytes = 0
-        self._light = False
 
     def serves(self, connections: Connections) -> bool:
         return self._of is connections
@@ -106,26 +113,22 @@ class Session:
         try:
             if error is not None:
                 self._roll_back()
-            if self._light:
-                self._settle()
             if isinstance(error, sqlite3.Error):
                 raise meaning_of(error) from error
         finally:
             self._turn.release()
 
-    def lightly(self) -> None:
-        """Let what is committed in this block be forgotten by a power cut, as leases may be:
+    def committed(self, size: int = 0, *, kept: bool = True) -> None:
+        """Say that a transaction has ended in which bodies of *size* bytes were written.
 
-        nobody who holds one survives it. The next durable commit keeps these too.
+        Args:
+            kept: It is to survive a power cut, where the settings say so, and so is all that was
+                committed before it. Leases needn't be: nobody who holds one survives it.
         """
-        if self._of.durable and self._connection is not None:
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._light = True
-
-    def changed(self, size: int = 0) -> None:
-        """Count a commit of *size* bytes of bodies, and checkpoint when it is time to."""
         self._changes += 1
         self._bytes += size
+        if kept and self._of.durable:
+            self._keep()
         if self._changes >= CHECKPOINT_CHANGES or self._bytes >= CHECKPOINT_BYTES:
             self._checkpoint()
 
@@ -141,10 +144,12 @@ class Session:
         with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:
+                os.close(self._log)
                 connection.close()
 
     def __del__(self) -> None:
         if self._connection is not None:
+            os.close(self._log)
             self._connection.close()
 
     def _open(self) -> sqlite3.Connection:
@@ -159,10 +164,12 @@ class Session:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             if mode != "wal":
                 raise ConfigError(f"the file isn't in WAL mode any more but in {mode!r}")
-            level = "FULL" if self._of.durable else "NORMAL"
-            connection.execute(f"PRAGMA synchronous = {level}")
+            connection.execute("PRAGMA synchronous = NORMAL")  # syncs at checkpoints alone
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
+            # As long as a connection is open, the log stays the same file.
+            with translated():
+                self._log = os.open(f"{self._of.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         except sqlite3.Error as error:
             connection.close()
             raise meaning_of(error) from error
@@ -187,10 +194,14 @@ class Session:
             with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
                 connection.execute("ROLLBACK")
 
-    def _settle(self) -> None:
-        self._light = False
-        if self._connection is not None:
-            self._connection.execute("PRAGMA synchronous = FULL")
+    def _keep(self) -> None:
+        try:
+            _sync(self._log)
+        except OSError as error:
+            # What a disk failed to keep once it may claim to have the next time: the next
+            # checkpoint writes it all elsewhere.
+            self._changes = CHECKPOINT_CHANGES
+            raise Unavailable(f"the disk failed: {error.strerror}", ambiguous=True) from error
 
     def _checkpoint(self) -> None:
         """Move what was committed from the log to the database, while nobody can commit.

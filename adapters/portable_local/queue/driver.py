@@ -18,11 +18,15 @@ from portable_local.queue import statements as sql
 from portable_local.queue.bell import FIRST_PAUSE, LONGEST_PAUSE, bell_of
 from portable_local.queue.connections import BUSY_SECONDS, Connections
 from portable_local.queue.settings import LocalQueueSettings
-from portable_sql.leases import Lease, draw_secret, leases_of, settled
+from portable_sql.leases import Lease, draw_secret, lease_lost, leases_of, settled
 from portable_sql.rows import CAPABILITIES, DEDUP_SECONDS, attributes_text, leased
 
 # Sends stop when the disk has less left, so that receive and ack, which write too, still work.
 RESERVE_BYTES = 16 * 1024 * 1024
+# To look takes as long as a tenth of a send: so many bytes, and seconds, may go by without.
+UNSEEN_BYTES = 1024 * 1024
+UNSEEN_SECONDS = 0.1
+MESSAGE_BYTES = 512  # what a message takes beside its body, amply
 PURGED_AT_ONCE = 10_000
 
 
@@ -46,6 +50,8 @@ class SQLiteQueue:
             path, durable=settings.durable, busy=min(BUSY_SECONDS, settings.deadline)
         )
         self._bell = bell_of(path)
+        self._unseen = UNSEEN_BYTES  # what was sent since the last look at the disk
+        self._seen_at = -math.inf
         self._flowing = False  # the last receive found something, and so may the next
 
     @property
@@ -55,28 +61,35 @@ class SQLiteQueue:
 
     def create(self) -> None:
         self._connections.make()
-        with self._connections.session as connection:
+        session = self._connections.session
+        with session as connection:
             connection.execute("INSERT OR IGNORE INTO queue(name) VALUES (?)", (self._name,))
+            session.committed()
 
     def delete(self) -> None:
         with contextlib.suppress(QueueNotFound):
             self.purge()
-            with self._connections.session as connection:
+            session = self._connections.session
+            with session as connection:
                 connection.execute("DELETE FROM queue WHERE name = ?", (self._name,))
+                session.committed()
 
     def send(self, messages: Sequence[WireMessage]) -> Sequence[str | PortableError]:
-        self._keep_reserve()
         now = self._clock()
-        size = sum(len(message.body) for message in messages)
-        careful = any(message.group or message.dedup_id for message in messages)
+        size = careful = 0
+        for message in messages:
+            size += len(message.body)
+            careful = careful or message.group is not None or message.dedup_id is not None
+        self._keep_reserve(size + MESSAGE_BYTES * len(messages), now)
         session = self._connections.session
         with session as connection:
-            ids: Iterable[int] = (
-                self._send_in_order(connection, messages, now)
-                if careful
-                else _send_at_once(connection, [self._row(message, now) for message in messages])
-            )
-            session.changed(size)
+            if careful:
+                ids: Iterable[int] = self._send_in_order(connection, messages, now)
+            elif len(messages) == 1:
+                ids = (_insert(connection, sql.SEND, self._row(messages[0], now)),)
+            else:
+                ids = _send_at_once(connection, [self._row(message, now) for message in messages])
+            session.committed(size)
         self._bell.ring()
         return [str(number) for number in ids]
 
@@ -100,32 +113,41 @@ class SQLiteQueue:
 
     def ack(self, receipts: Sequence[str]) -> Sequence[PortableError | None]:
         leases = leases_of(receipts)
-        alone = len(leases) == 1 and leases[0] is not None and not leases[0].grouped
+        if len(leases) == 1 and leases[0] is not None and not leases[0].grouped:
+            return [self._ack_one(leases[0])]
         session = self._connections.session
         with session as connection:
-            if not alone:  # else one statement does it, a transaction by itself
-                connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             rows = self._held(connection, sql.ACK, (), leases)
             groups = {group for _, _, group in rows if group is not None}
             for group in groups:
                 connection.execute(sql.PROMOTE, (self._name, group))
-            if not alone:
-                connection.execute("COMMIT")
-            session.changed()
+            connection.execute("COMMIT")
+            session.committed()
         if groups:
             self._bell.ring()
         return settled(leases, {row[:2] for row in rows})
+
+    def _ack_one(self, lease: Lease) -> PortableError | None:
+        """Ack what no other message waits for: one statement, a transaction by itself."""
+        session = self._connections.session
+        with session as connection:
+            given = (lease.message, lease.secret, self._name, self._clock())
+            if connection.execute(sql.ACK_ONE, given).rowcount:
+                session.committed()
+                return None
+            self._must_exist(connection)
+        return lease_lost()
 
     def extend(self, receipts: Sequence[str], lease: float) -> Sequence[str | PortableError]:
         leases = leases_of(receipts)
         session = self._connections.session
         with session as connection:
-            session.lightly()
             connection.execute("BEGIN IMMEDIATE")
             until = self._clock() + lease
             rows = self._held(connection, sql.EXTEND, (until, lease > 0), leases)
             connection.execute("COMMIT")
-            session.changed()
+            session.committed(kept=False)
         self._bell.ring()
         answers = settled(leases, {row[:2] for row in rows})
         return [error or receipt for error, receipt in zip(answers, receipts, strict=True)]
@@ -161,14 +183,19 @@ class SQLiteQueue:
             with session as connection:
                 piece = (self._name, last, PURGED_AT_ONCE)
                 removed = connection.execute(sql.PURGE, piece).rowcount
-                session.changed(removed * 100)
+                session.committed(removed * 100)
         with session as connection:  # what was sent meanwhile may wait for what was removed
             connection.execute(sql.PROMOTE_ALL, (self._name,))
+            session.committed()
 
     def close(self) -> None:
         self._connections.close()
 
-    def _keep_reserve(self) -> None:
+    def _keep_reserve(self, size: int, now: float) -> None:
+        """See that there is room for a send of *size* bytes; now and then that is looked at."""
+        self._unseen += size
+        if self._unseen < UNSEEN_BYTES and 0 <= now - self._seen_at < UNSEEN_SECONDS:
+            return
         try:
             disk = os.statvfs(self._folder)
         except FileNotFoundError:
@@ -178,6 +205,7 @@ class SQLiteQueue:
                 f"the disk has less than {RESERVE_BYTES >> 20} MiB left, which are kept so that "
                 f"messages can still be received and acknowledged; what was sent is unharmed"
             )
+        self._unseen, self._seen_at = size, now
 
     def _row(self, message: WireMessage, now: float) -> tuple[object, ...]:
         attributes = attributes_text(message.attributes)
@@ -225,12 +253,14 @@ class SQLiteQueue:
         session = self._connections.session
         with session as connection:
             now = self._clock()
-            values = (secret, now + lease, self._name, now, limit)
-            session.lightly()
-            rows = connection.execute(sql.LEASE, values).fetchall()
+            given = (secret, now + lease, self._name, now)
+            if limit == 1:
+                rows = connection.execute(sql.LEASE_ONE, given).fetchall()
+            else:
+                rows = connection.execute(sql.LEASE, (*given, limit)).fetchall()
+                rows.sort()  # RETURNING has no order
             if rows:
-                session.changed()
-        rows.sort()  # RETURNING has no order
+                session.committed(kept=False)
         return [leased(row, secret) for row in rows]
 
     def _held(
@@ -276,8 +306,6 @@ class SQLiteQueue:
 
 
 def _send_at_once(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> Iterable[int]:
-    if len(rows) == 1:
-        return (_insert(connection, sql.SEND, rows[0]),)
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(sql.SEND, rows)
     (last,) = connection.execute("SELECT last_insert_rowid()").fetchone()

@@ -22,12 +22,14 @@ COLUMNS = 'id, body, attributes, attempts, sent_at, "group"'
 LEASE = f"""
     UPDATE message SET attempts = attempts + 1, lease = ?, visible_at = ?
     WHERE id IN ({DUE}) RETURNING {COLUMNS}"""
+LEASE_ONE = LEASE.replace(f"IN ({DUE})", f"= ({DUE.replace('LIMIT ?', 'LIMIT 1')})")
 PEEK = f"SELECT {COLUMNS} FROM message WHERE id IN ({DUE}) ORDER BY visible_at, id"
 NEXT = """
     SELECT (SELECT visible_at FROM message WHERE queue = name ORDER BY visible_at LIMIT 1)
     FROM queue WHERE name = ?"""
 HELD = "id IN ({}) AND lease = ? AND queue = ? AND visible_at > ?"
 ACK = f'DELETE FROM message WHERE {HELD} RETURNING id, "group"'
+ACK_ONE = f"DELETE FROM message WHERE {HELD.replace('IN ({})', '= ?')}"
 EXTEND = f'UPDATE message SET visible_at = ?, lease = iif(?, lease, NULL) WHERE {HELD} RETURNING id, "group"'
 PROMOTE = f"""
     UPDATE message SET visible_at = visible_at - {BLOCKED}

@@ -114,14 +114,15 @@ class Connection(connection.Connection[Live]):
             For each entry its answer, or the error that ended its attempts: `ambiguous` when
             one of them may have been carried out.
         """
-        answers: dict[int, T | PortableError] = {}
+        answers: list[T | PortableError | None] = [None] * len(entries)
         unclear: set[int] = set()
-        pending = list(range(len(entries)))
+        pending: Sequence[int] = range(len(entries))
 
         def attempt(driver: QueueDriver) -> None:
             nonlocal pending
+            asked = entries if len(pending) == len(entries) else [entries[at] for at in pending]
             try:
-                found = send(driver, [entries[at] for at in pending])
+                found = send(driver, asked)
             except PortableError as error:
                 if error.ambiguous:
                     unclear.update(pending)
@@ -135,18 +136,19 @@ class Connection(connection.Connection[Live]):
                     if answer.retryable:
                         again.append(at)
             pending = again
-            if pending:
-                raise cast("PortableError", answers[pending[0]])
+            if again:
+                raise cast("PortableError", answers[again[0]])
 
         try:
             self.request(attempt, deadline=deadline, create=create)
         except PortableError as error:
-            answers.update(dict.fromkeys(pending, error))
+            for at in pending:
+                answers[at] = error
         for at in unclear:
             answer = answers[at]
             if isinstance(answer, PortableError):
                 answer.ambiguous = True
-        return [answers[at] for at in range(len(entries))]
+        return cast("list[T | PortableError]", answers)
 
     def settle(
         self,
@@ -157,9 +159,11 @@ class Connection(connection.Connection[Live]):
     ) -> list[T | PortableError]:
         """`each` for any number of receipts."""
         most = self.capabilities.settle_max
+        # No queue is made: nothing is leased in one that was made just now.
+        if 0 < len(receipts) <= most:
+            return self.each(receipts, send, deadline=deadline, create=False)
         answers: list[T | PortableError] = []
         for start in range(0, len(receipts), most):
-            # Nothing is leased in a queue that was made just now.
             answers += self.each(
                 receipts[start : start + most], send, deadline=deadline, create=False
             )

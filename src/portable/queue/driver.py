@@ -68,7 +68,7 @@ class QueueCapabilities:
     cross_process: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class WireMessage:
     """A message as it is to be sent.
 
@@ -91,7 +91,7 @@ class WireMessage:
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Leased:
     """A message as the server handed it out.
 

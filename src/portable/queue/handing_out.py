@@ -35,8 +35,7 @@ def receive(
     until = clock() + wait
     while True:
         leased = lease_some(connection, limit, wait=max(0.0, until - clock()), lease=lease)
-        with deaf():  # what is leased is handed out, or handed back
-            messages = _sorted_out(connection, leased, clock() + lease, observer)
+        messages = _sorted_out(connection, leased, clock() + lease, observer)
         if messages or not leased or clock() >= until:
             break
     if messages and observer is not None:
@@ -49,18 +48,18 @@ def _sorted_out(
     connection: Connection, leased: Sequence[Leased], ends: float, observer: Observer | None
 ) -> list[Message]:
     messages = []
+    able, settings = connection.capabilities, connection.settings
     for each in leased:
         content = unpacked(each)
         if content.own and (left := early_by(connection, content)) > 0:
-            _quietly_back(connection, each, min(left, connection.capabilities.lease_max))
+            with deaf():  # what is leased is handed out, or handed back
+                _quietly_back(connection, each, min(left, able.lease_max))
             continue
         message = Message(connection, each, content, ends, observer)
-        if (
-            message.attempts > connection.settings.max_attempts
-            and connection.dead_letters is not None
-        ):
+        if message.attempts > settings.max_attempts and connection.dead_letters is not None:
             # Whoever had it the last time neither acked it nor handed it back.
-            _bury(message)
+            with deaf():
+                _bury(message)
             continue
         messages.append(message)
     return messages

@@ -38,7 +38,6 @@ class Message:
         attributes: As they were sent. Dead letters have ``dead-letter-reason``, ``…-error``,
             ``…-queue``, ``…-attempts``, ``…-time`` and ``…-id`` as well.
         attempts: How often it was handed out, this time included.
-        sent_at: Aware UTC; `None` where the provider doesn't tell.
         group: As it was sent.
     """
 
@@ -58,7 +57,6 @@ class Message:
         "group",
         "id",
         "lock",
-        "sent_at",
     )
 
     def __init__(
@@ -73,9 +71,6 @@ class Message:
         self.id = leased.id
         self.attributes: Mapping[str, str] = content.attributes
         self.attempts = attempts_of(connection, leased, content)
-        self.sent_at = (
-            None if leased.sent_at is None else datetime.fromtimestamp(leased.sent_at, UTC)
-        )
         self.group = leased.group
         self.lock = threading.Lock()
         self._connection = connection
@@ -93,6 +88,12 @@ class Message:
         return (
             f"Message({self.id!r}, attempts={self.attempts}{self._settled and ', '}{self._settled})"
         )
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """Aware UTC; `None` where the provider doesn't tell."""
+        at = self._leased.sent_at
+        return None if at is None else datetime.fromtimestamp(at, UTC)
 
     @property
     def body(self) -> Any:

@@ -31,7 +31,7 @@ from portable.queue.bodies import encoded
 from portable.queue.connection import Connection, opened
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
-from portable.queue.sending import Outgoing, checked_delay, send_all
+from portable.queue.sending import Outgoing, checked_delay, send_all, send_one
 from portable.queue.settling import ack_all
 from portable.queue.types import ConsumeReport, QueueStats
 from portable.queue.wire import Content, unpacked
@@ -192,13 +192,12 @@ class Queue:
         """
         connection = self._connection
         with connection.located("send"):
-            outgoing = _outgoing(connection, body, delay, attributes, group, dedup_id)
-            (answer,) = send_all(connection, (outgoing,))
-            if isinstance(answer, PortableError):
-                raise answer
+            id = send_one(
+                connection, _outgoing(connection, body, delay, attributes, group, dedup_id)
+            )
         if self.on_event is not None:
             tell(self.on_event, QueueEvent(kind="sent", queue=self.name))
-        return answer
+        return id
 
     def send_many(
         self,
@@ -278,9 +277,10 @@ class Queue:
         connection = self._connection
         with connection.located("ack_many"):
             given = list(messages)
-            different = list({id(message): message for message in given}.values())
+            different = list(dict.fromkeys(given))
             for message in different:
-                if message._connection.settings.url != connection.settings.url:
+                theirs = message._connection
+                if theirs is not connection and theirs.settings.url != connection.settings.url:
                     raise InvalidArgument(f"message {message.id!r} is of another queue")
             for error in ack_all(connection, different):
                 if error is not None and not isinstance(error, LeaseLost):

@@ -20,11 +20,14 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 def lease_some(connection: Connection, limit: int, *, wait: float, lease: float) -> list[Leased]:
     """Lease up to *limit* messages, waiting up to *wait* seconds for the first."""
+    able = connection.capabilities
     until = connection.surroundings.clock() + wait
-    found = _ask(connection, limit, min(wait, connection.capabilities.wait_max), lease)
+    found = _ask(connection, limit, min(wait, able.wait_max), lease)
     if not found and wait > 0:
         found = _poll(connection, limit, until, lease)
-    return _filled(connection, found, limit, lease)
+    if found and len(found) == able.receive_max < limit:
+        return _filled(connection, found, limit, lease)
+    return list(found)
 
 
 def _poll(connection: Connection, limit: int, until: float, lease: float) -> Sequence[Leased]:
@@ -94,6 +97,8 @@ def attempts_of(connection: Connection, leased: Leased, content: Content) -> int
 
 
 def _due(content: Content) -> float | None:
+    if not content.own:
+        return None
     try:
         due = float(content.own.get(NOT_BEFORE, "nan"))
     except ValueError:

@@ -22,12 +22,13 @@ from portable.queue.wire import (
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
+    from portable.queue.driver import QueueDriver
 
 Answer = str | PortableError
 Ready = tuple[int, WireMessage, int]  # the message's place among all, what is sent, its bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """A checked message on its way out."""
 
@@ -35,6 +36,17 @@ class Outgoing:
     delay: float = 0.0
     group: str | None = None
     dedup_id: str | None = None
+
+
+def send_one(connection: Connection, message: Outgoing) -> str:
+    """Send a message and return its id, or raise why it wasn't sent."""
+    content, wire, _ = _prepared(connection, message, DEAD_ROOM)
+    (answer,) = connection.each((wire,), _send)
+    if isinstance(answer, PortableError):
+        if content is not message.content:
+            _take_back(connection, content, answer)
+        raise answer
+    return answer
 
 
 def send_all(
@@ -59,18 +71,16 @@ def send_all(
             continue
         answers.append(None)
         ready.append((at, wire, size))
-        if content is not message.content and PAYLOAD in content.own:
+        if content is not message.content:
             stored[at] = content
     for batch in _batches(ready, connection.capabilities):
-        sent = connection.each(
-            [wire for _, wire, _ in batch], lambda driver, entries: driver.send(entries)
-        )
+        sent = connection.each([wire for _, wire, _ in batch], _send)
         for (at, _, _), answer in zip(batch, sent, strict=True):
             answers[at] = answer
     for at, content in stored.items():
         failure = answers[at]
-        if isinstance(failure, PortableError) and not failure.ambiguous:
-            payloads.remove(connection, content)
+        if isinstance(failure, PortableError):
+            _take_back(connection, content, failure)
     return [answer for answer in answers if answer is not None]
 
 
@@ -85,6 +95,16 @@ def checked_delay(connection: Connection, delay: float) -> float:
             f"is time"
         )
     return delay
+
+
+def _send(driver: QueueDriver, messages: Sequence[WireMessage]) -> Sequence[Answer]:
+    return driver.send(messages)
+
+
+def _take_back(connection: Connection, content: Content, failure: PortableError) -> None:
+    """Remove the body from storage, unless a message may have arrived that names it."""
+    if PAYLOAD in content.own and not failure.ambiguous:
+        payloads.remove(connection, content)
 
 
 def _prepared(

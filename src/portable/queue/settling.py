@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from portable.errors import InvalidArgument, LeaseLost, PortableError
 from portable.queue import payloads
-from portable.queue.events import QueueEvent, tell
+from portable.queue.events import EventKind, QueueEvent, tell
 from portable.queue.wire import PAYLOAD
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
+    from portable.queue.driver import QueueDriver
     from portable.queue.message import Message
     from portable.retry import Deadline
 
@@ -24,36 +25,35 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
     Returns:
         For each `None`, or why it wasn't acked: a `LeaseLost` is final.
     """
-    answers: dict[int, PortableError | None] = {}
+    answers: list[PortableError | None] = [None] * len(messages)
     asked: list[int] = []
-    known: list[int] = []  # to be too late, so that nothing is asked
+    settled: list[Message] = []
     held: list[Message] = []
     try:
         for at, message in enumerate(messages):
             message.lock.acquire()
             held.append(message)
-            if message._settled == "acked":
+            if not message._settled and not message._lost:
+                asked.append(at)
+            elif message._settled == "acked":
                 answers[at] = None if message._acked else LeaseLost(TOO_LATE)
             elif message._settled:
                 answers[at] = InvalidArgument(f"the message is {message._settled} already")
-            elif message._lost:
+            else:  # it is known to be too late, so that nothing is asked
                 message._settled = "acked"
                 answers[at] = LeaseLost(TOO_LATE)
-                known.append(at)
-            else:
-                asked.append(at)
+                settled.append(message)
         late = [messages[at]._late() for at in asked]
-        sent = connection.settle(
-            [messages[at]._receipt for at in asked], lambda driver, some: driver.ack(some)
-        )
+        sent = connection.settle([messages[at]._receipt for at in asked], _ack)
         for at, was_late, answer in zip(asked, late, sent, strict=True):
             answers[at] = _acked(messages[at], answer, late=was_late)
+            settled.append(messages[at])
     finally:
         for message in held:
             message.lock.release()
-    for at in (*asked, *known):
-        _finished(messages[at])
-    return [answers[at] for at in range(len(messages))]
+    for message in settled:
+        _finished(message)
+    return answers
 
 
 def extend_all(
@@ -85,6 +85,10 @@ def extend_all(
     return errors
 
 
+def _ack(driver: QueueDriver, receipts: Sequence[str]) -> Sequence[PortableError | None]:
+    return driver.ack(receipts)
+
+
 def _acked(message: Message, answer: PortableError | None, *, late: bool) -> PortableError | None:
     """What an ack's answer means; the message's lock is held."""
     if isinstance(answer, LeaseLost):
@@ -106,7 +110,7 @@ def _finished(message: Message) -> None:
         return
     if message._acked and PAYLOAD in message._content.own:
         payloads.remove(message._connection, message._content)
-    event = QueueEvent(
-        kind="acked" if message._acked else "lease_lost", queue=message._connection.settings.name
-    )
-    tell(message._observer, event)
+    if message._observer is not None:
+        kind: EventKind = "acked" if message._acked else "lease_lost"
+        queue = message._connection.settings.name
+        tell(message._observer, QueueEvent(kind=kind, queue=queue))

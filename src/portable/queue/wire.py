@@ -29,7 +29,7 @@ _ENVELOPE = b'{"portable":"'
 _FILLER = b"-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Content:
     """A message without its way of travelling.
 
@@ -129,7 +129,8 @@ def _read_envelope(body: bytes) -> Content:
 
 
 def _read(how: str, data: bytes, attributes: dict[str, str]) -> Content:
-    kind, *marks = how.split("+")
+    kind, _, rest = how.partition("+")
+    marks = rest.split("+") if rest else ()
     if kind not in ("json", "bytes"):
         raise ValueError("no such kind")
     if "base64" in marks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -23,7 +24,7 @@ from portable.errors import (
     Unavailable,
 )
 from portable.queue.driver import WireMessage
-from portable_local.queue import driver, file
+from portable_local.queue import connections, driver, file
 from portable_local.queue.driver import SQLiteQueue
 from portable_local.queue.settings import LocalQueueSettings
 
@@ -221,22 +222,61 @@ def drained(queue: SQLiteQueue, sent: int) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_sends_and_acks_are_synced_and_leases_go_along_with_them(path: Path) -> None:
+def test_sends_and_acks_are_synced_and_leases_go_along_with_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = open_queue(path)
     said: list[str] = []
     with queue.native.session as connection:
-        connection.set_trace_callback(said.append)
+        connection.set_trace_callback(lambda statement: said.append(statement.split()[0]))
+    monkeypatch.setattr(connections, "_sync", lambda _: said.append("sync"))
     queue.send([wire()])
     (message,) = queue.receive(1, wait=0, lease=30)
-    queue.extend([message.receipt], 30)
+    (receipt,) = queue.extend([message.receipt], 30)
+    queue.ack([str(receipt)])
+    wrote = [each for each in said if each in ("INSERT", "UPDATE", "DELETE", "sync")]
+    assert wrote == ["INSERT", "sync", "UPDATE", "UPDATE", "DELETE", "sync"]
+
+
+def test_a_send_that_was_dropped_as_a_duplicate_is_synced_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sent the first one may not have synced it yet."""
+    queue = open_queue(path)
+    queue.send([wire(dedup_id="1")])
+    synced: list[int] = []
+    monkeypatch.setattr(connections, "_sync", synced.append)
+    queue.send([wire(dedup_id="1")])
+    assert len(synced) == 1
+
+
+def test_a_queue_that_neednt_be_durable_is_never_synced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(connections, "_sync", synced.append)
+    queue = open_queue(path, durable=False)
+    queue.send([wire()])
+    (message,) = queue.receive(1, wait=0, lease=30)
     queue.ack([message.receipt])
-    levels: dict[str, list[str]] = {"FULL": [], "NORMAL": []}
-    level = "FULL"
-    for statement in said:
-        first = statement.split()[0]
-        if statement.startswith("PRAGMA synchronous"):
-            level = statement.split()[-1]
-        elif first in ("INSERT", "UPDATE", "DELETE"):
-            levels[level].append(first)
-    assert levels == {"FULL": ["INSERT", "DELETE"], "NORMAL": ["UPDATE", "UPDATE"]}
-    assert level == "FULL"
+    assert not synced
+
+
+def test_a_sync_that_fails_says_that_the_message_may_be_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = open_queue(path)
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(connections, "_sync", fail)
+    with pytest.raises(Unavailable, match="disk failed: Input/output error") as caught:
+        queue.send([wire()])
+    assert caught.value.ambiguous
+    monkeypatch.undo()
+    wal = path.with_name("queues.db-wal")
+    queue.send([wire()])
+    size = wal.stat().st_size
+    queue.send([wire()])
+    assert wal.stat().st_size == size, "a checkpoint came between, and the log is written anew"
