@@ -239,7 +239,13 @@ class S3Storage:
             }
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
         named: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
         headers: dict[str, str] = {}
@@ -248,6 +254,8 @@ class S3Storage:
         if method == "PUT":
             named |= self._encryption
             headers |= {ENCRYPTION_HEADERS[name]: value for name, value in self._encryption.items()}
+        if if_absent:
+            named["IfNoneMatch"] = headers["If-None-Match"] = "*"
         operation = {"GET": "get", "PUT": "put", "HEAD": "head", "DELETE": "delete"}[method]
         seconds = int(expires.total_seconds())
         expires_at = datetime.now(UTC) + timedelta(seconds=seconds)

@@ -233,13 +233,21 @@ class AzureStorage:
                 return
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
         until = datetime.now(UTC).replace(microsecond=0) + expires
         signature = self._signer.sign(self._container, key, method=method, until=until)
         headers = {"x-ms-blob-type": "BlockBlob"} if method == "PUT" else {}
         if content_type is not None:
             headers["Content-Type"] = content_type
+        if if_absent:
+            headers["If-None-Match"] = "*"
         url = f"{self._client.url(key)}?{signature}"
         return SignedRequest(method=method, url=url, headers=headers, expires_at=until)
 

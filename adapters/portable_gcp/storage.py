@@ -243,9 +243,17 @@ class GcsStorage:
                 return
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
         headers = {} if content_type is None else {"Content-Type": content_type}
+        if if_absent:
+            headers["x-goog-if-generation-match"] = "0"
         seconds = int(expires.total_seconds())
         expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
         blob = self.native.bucket(self._bucket).blob(key)

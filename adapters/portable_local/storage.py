@@ -83,6 +83,10 @@ class LocalStorage:
         """The folder."""
         return Path(self._root.path)
 
+    def file_of(self, key: str) -> str:
+        """The file that an object is."""
+        return str(Path(self._root.path).joinpath(*path_of(key)))
+
     def stat(self, key: str) -> StoredObject:
         """Describe *key*."""
         with translated(), self._find(key) as found:
@@ -196,7 +200,13 @@ class LocalStorage:
         return self._uploads.pending(prefix)
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
         """Files have no URLs that expire."""
         raise Unsupported("local files can't be signed for others to fetch")

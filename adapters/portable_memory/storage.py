@@ -169,7 +169,13 @@ class MemoryStorage:
                 yield PendingUpload(pending.key, upload, pending.started)
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
         raise Unsupported("no server answers for the memory provider")
 

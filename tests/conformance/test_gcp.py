@@ -44,6 +44,7 @@ FAKE_GCS = {
     "no_multipart": "fake-gcs-server 1.54 has none of the XML API's",
     "prefixes_repeated": "fake-gcs-server 1.54 gives all prefixes left on every page",
     "signatures_unchecked": "fake-gcs-server 1.54 checks no signature",
+    "signed_conditions_unchecked": "fake-gcs-server 1.54 has conditions for its JSON API only",
 }
 
 

@@ -243,11 +243,17 @@ class AsyncBucket(AsyncFolders):
         method: str = "GET",
         expires: Seconds = 3600,
         content_type: str | None = None,
+        if_absent: bool = False,
     ) -> SignedRequest:
         """As `Bucket.sign`."""
         return await ask(
             partial(
-                self.bucket.sign, key, method=method, expires=expires, content_type=content_type
+                self.bucket.sign,
+                key,
+                method=method,
+                expires=expires,
+                content_type=content_type,
+                if_absent=if_absent,
             )
         )
 

@@ -35,12 +35,8 @@ def write_request(
         raise InvalidArgument("'if_absent' and 'if_match' exclude each other")
     if if_match is not None and (not isinstance(if_match, str) or not if_match):
         raise InvalidArgument("'if_match' is a revision: info.revision of a stat, put or list")
-    if (if_absent and not able.put_if_absent) or (if_match and not able.put_if_match):
-        raise Unsupported(
-            f"this server doesn't enforce {'if_absent' if if_absent else 'if_match'}, so "
-            f"portable won't pretend it does; nothing was sent. Use a server that does, or "
-            f"give each writer keys of its own"
-        )
+    if if_absent or if_match:
+        check_conditions(connection, if_absent, if_match)
     if storage_class is not None and not able.storage_classes:
         raise Unsupported(
             f"the provider {connection.provider!r} has no storage classes; leave it out"
@@ -53,6 +49,17 @@ def write_request(
         if_match=if_match,
         storage_class=storage_class,
     )
+
+
+def check_conditions(connection: Connection, if_absent: bool, if_match: str | None) -> None:
+    """Conditions of a write, as far as the server enforces them."""
+    able = connection.capabilities
+    if (if_absent and not able.put_if_absent) or (if_match and not able.put_if_match):
+        raise Unsupported(
+            f"this server doesn't enforce {'if_absent' if if_absent else 'if_match'}, so "
+            f"portable won't pretend it does; nothing was sent. Use a server that does, or "
+            f"give each writer keys of its own"
+        )
 
 
 def lifetime(connection: Connection, expires: Seconds) -> timedelta:

@@ -86,9 +86,17 @@ class DriverAround:
         return self.inner.uploads(prefix)
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
-        return self.inner.sign(key, method=method, expires=expires, content_type=content_type)
+        return self.inner.sign(
+            key, method=method, expires=expires, content_type=content_type, if_absent=if_absent
+        )
 
     def close(self) -> None:
         self.inner.close()

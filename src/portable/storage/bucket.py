@@ -15,7 +15,7 @@ from portable.errors import (
 )
 from portable.retry import Surroundings
 from portable.storage import content_types, copies, listing, opening, reads
-from portable.storage.arguments import Seconds, duration, lifetime, write_request
+from portable.storage.arguments import Seconds, check_conditions, duration, lifetime, write_request
 from portable.storage.bodies import Body, opened
 from portable.storage.connection import Connection
 from portable.storage.deletes import delete_all
@@ -444,6 +444,7 @@ class Bucket(Folders):
         method: str = "GET",
         expires: Seconds = 3600,
         content_type: str | None = None,
+        if_absent: bool = False,
     ) -> SignedRequest:
         """Return a request that anyone may send until it expires, with `curl` for one.
 
@@ -452,9 +453,11 @@ class Bucket(Folders):
             method: ``GET``, ``PUT``, ``HEAD`` or ``DELETE``.
             expires: Seconds; the longest is the provider's, see `capabilities.sign_max`.
             content_type: For ``PUT``: stored with the object; guessed from the key unless given.
+            if_absent: For ``PUT``: the server refuses it where there is an object, as long as the
+                sender sends the request's headers.
 
         Raises:
-            Unsupported: this provider can't sign.
+            Unsupported: this provider can't sign, or doesn't enforce *if_absent*.
             InvalidArgument: *expires* isn't above 0, or is longer than the provider's longest.
         """
         connection = self._connection
@@ -464,12 +467,13 @@ class Bucket(Folders):
             if method == "PUT":
                 check_key(key, connection.prefix)
                 content_type = content_type or content_types.guess(key)
-            elif content_type is not None:
-                raise InvalidArgument("only a PUT has a content type")
+                check_conditions(connection, if_absent, None)
+            elif content_type is not None or if_absent:
+                raise InvalidArgument("only a PUT has a content type, or is 'if_absent'")
             full = connection.prefix + check_readable(key)
             life = lifetime(connection, expires)
             return connection.driver.sign(
-                full, method=method, expires=life, content_type=content_type
+                full, method=method, expires=life, content_type=content_type, if_absent=if_absent
             )
 
     def abort_stale_uploads(self, older_than: Seconds = 24 * 3600) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from portable.errors import PortableError
 from portable.storage.digests import ServerDigest
@@ -280,9 +280,27 @@ class StorageDriver(Protocol):
         """The uploads below *prefix* that are still open, whoever began them."""
 
     def sign(
-        self, key: str, *, method: str, expires: timedelta, content_type: str | None
+        self,
+        key: str,
+        *,
+        method: str,
+        expires: timedelta,
+        content_type: str | None,
+        if_absent: bool,
     ) -> SignedRequest:
-        """Return a request for *key* that needs no credentials until it expires."""
+        """Return a request for *key* that needs no credentials until it expires.
+
+        *if_absent* comes with a PUT only, and only where `capabilities.put_if_absent`: then a
+        header among those to be sent lets the server refuse it where there is an object already.
+        """
 
     def close(self) -> None:
         """Drop connections. The driver isn't used afterwards."""
+
+
+@runtime_checkable
+class FolderDriver(Protocol):
+    """What a driver whose objects are plain files has too: who sees the files needs no driver."""
+
+    def file_of(self, key: str) -> str:
+        """The path of *key*'s file, be it there or not; those below one folder are in one."""

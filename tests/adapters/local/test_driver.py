@@ -326,7 +326,9 @@ def test_another_adapter_has_to_stream(plain: Store) -> None:
 
 def test_signing_is_refused(plain: Store) -> None:
     with pytest.raises(Unsupported):
-        plain.driver.sign("a", method="GET", expires=timedelta(1), content_type=None)
+        plain.driver.sign(
+            "a", method="GET", expires=timedelta(1), content_type=None, if_absent=False
+        )
     assert plain.driver.capabilities.sign_max is None
 
 

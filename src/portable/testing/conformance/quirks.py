@@ -31,6 +31,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "unsafe_threads": Quirk("Threads that use one object at once disturb each other.", run=False),
     "no_wire": Quirk("The stand-in answers the SDK only: no other HTTP client.", run=False),
     "signatures_unchecked": Quirk("Signed requests are let in whatever was signed."),
+    "signed_conditions_unchecked": Quirk("A signed PUT replaces whatever its condition says."),
     "expiry_unchecked": Quirk("A signed request lives for ever."),
     "commit_ignores_if_match": Quirk("A multipart upload is committed whatever its If-Match."),
     "delete_ignores_if_match": Quirk("An object is deleted whatever its revision is now."),

@@ -135,6 +135,34 @@ class SigningCases(Cases):
         assert raw.keys() == set()
 
     @quirk("no_wire")
+    @quirk("signed_conditions_unchecked")
+    @pytest.mark.usefixtures("signing")
+    def test_signed_put_if_absent_is_refused_the_second_time(
+        self, bucket: Bucket, raw: Raw
+    ) -> None:
+        """By the server, whoever sends it, whoever wrote the first."""
+        if not bucket.capabilities.put_if_absent:
+            pytest.skip("capability put_if_absent is off: only its refusal can be tested")
+        put = bucket.sign("key", method="PUT", if_absent=True)
+        assert send(put, b"first")[0] in (200, 201)
+        assert send(put, b"second")[0] in (409, 412)
+        assert raw.read("key") == b"first"
+        bucket.put("taken", b"put")
+        taken = bucket.sign("taken", method="PUT", if_absent=True)
+        assert send(taken, b"signed")[0] in (409, 412)
+        assert raw.read("taken") == b"put"
+
+    @pytest.mark.usefixtures("signing")
+    def test_signed_put_if_absent_is_refused_where_nobody_enforces_it(self, bucket: Bucket) -> None:
+        """Nothing is signed that would be ignored."""
+        watch = Watch(capabilities={"put_if_absent": False})
+        with pytest.raises(Unsupported, match="if_absent"):
+            watch.on(bucket).sign("key", method="PUT", if_absent=True)
+        assert watch.calls == []
+        with pytest.raises(InvalidArgument, match="only a PUT"):
+            bucket.sign("key", if_absent=True)
+
+    @quirk("no_wire")
     @quirk("expiry_unchecked")
     @pytest.mark.usefixtures("signing")
     def test_signed_request_expires(self, bucket: Bucket) -> None:
