@@ -5,14 +5,20 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.compat
 import botocore.hooks
 import botocore.session
 import pytest
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+    from portable.testing.fakes.ec2 import FakeEc2
 
 from portable.testing.targets.memory import forget_all
 
@@ -85,3 +91,27 @@ def _open() -> Counter[str]:
         except OSError:
             kinds["closed meanwhile"] += 1
     return kinds
+
+
+@pytest.fixture(scope="session")
+def fake_ec2() -> Iterator[FakeEc2]:
+    """EC2 whose machines run; moto behind it has S3, too, at `FakeEc2.moto`."""
+    from portable.testing.fakes.ec2 import FakeEc2
+    from portable.testing.servers import ServerUnavailable, moto_server, skip_or_fail
+
+    with ExitStack() as stack:
+        try:
+            moto = stack.enter_context(moto_server())
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        yield stack.enter_context(FakeEc2(moto.endpoint))
+
+
+@pytest.fixture(scope="session")
+def ec2_client(fake_ec2: FakeEc2) -> Iterator[EC2Client]:
+    """boto3's own client of it."""
+    from portable.testing.targets.ec2 import ec2_client
+
+    client = ec2_client(fake_ec2)
+    yield client
+    client.close()

@@ -10,7 +10,7 @@ import pytest
 from portable.testing import ComputeConformance, ComputeHarness
 from portable.testing.compute.breaks import COMPUTE_BREAKS, broken
 from portable.testing.targets.ec2 import ec2_harness
-from tests.compute.test_aws import _environment, client, server  # noqa: F401
+from portable.testing.targets.s3 import isolate
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -28,8 +28,11 @@ def class_of(name: str) -> str:
 def _suite(name: str) -> type[ComputeConformance]:
     class Suite(ComputeConformance):
         @pytest.fixture
-        def harness(self, server: FakeEc2, client: EC2Client) -> ComputeHarness:  # noqa: F811
-            harness = ec2_harness(server, client)
+        def harness(
+            self, fake_ec2: FakeEc2, ec2_client: EC2Client, monkeypatch: pytest.MonkeyPatch
+        ) -> ComputeHarness:
+            isolate(monkeypatch)
+            harness = ec2_harness(fake_ec2, ec2_client)
             if name == SOUND:
                 return harness
             return broken(replace(harness, patience=1.0), name)  # what is lost never comes

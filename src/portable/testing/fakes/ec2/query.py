@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from portable.testing.fakes.wire import Answer
 
@@ -85,7 +85,10 @@ def send(endpoint: str, asked: Query) -> Answer:
         connection.close()
 
 
-def text(answer: Answer, name: str) -> str:
+def text(answer: Answer, name: str, *, inside: str = "") -> str:
     """What the first element of a name has in it; empty where there is none."""
-    found = re.search(rb"<%b>([^<]*)</%b>" % (name.encode(), name.encode()), bytes(answer.body))
-    return found[1].decode() if found else ""
+    body = bytes(answer.body).decode()
+    if inside:
+        body = body.partition(f"<{inside}>")[2]
+    found = re.search(rf"<{name}>([^<]*)</{name}>", body)
+    return unescape(found[1]) if found else ""

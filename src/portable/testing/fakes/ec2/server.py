@@ -21,8 +21,9 @@ class FakeEc2:
 
     Attributes:
         endpoint: ``http://127.0.0.1:PORT``.
+        moto: Where moto answers, which has the other services.
         host: Where its machines run.
-        actions: The operation of each request so far.
+        requests: Each one so far.
     """
 
     def __init__(self, moto: str, port: int = 0) -> None:
@@ -33,8 +34,8 @@ class FakeEc2:
             port: Any free one unless given.
         """
         self.host = MachineHost()
-        self.actions: list[str] = []
-        self._moto = moto
+        self.requests: list[Query] = []
+        self.moto = moto
         self._rules = Rules(moto)
         self._server = Server(port, self._handle)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -113,11 +114,11 @@ class FakeEc2:
         """Forget what was ordered to go wrong, and the requests so far."""
         self._refusals.clear()
         self._lost, self._hidden = 0, 0
-        self.actions.clear()
+        self.requests.clear()
 
     def _handle(self, request: Request) -> Answer:
         asked = query(request.headers, request.body)
-        self.actions.append(asked.action)
+        self.requests.append(asked)
         try:
             with self._lock:
                 self._check_seen(asked)
@@ -128,7 +129,7 @@ class FakeEc2:
     def _carry_out(self, asked: Query) -> Answer:
         if asked.action == "RunInstances":
             return self._launch(asked)
-        answer = send(self._moto, asked)
+        answer = send(self.moto, asked)
         if answer.status == 200:
             for machine, _ in [self._machines[id] for id in asked.ids if id in self._machines]:
                 if asked.action in ("StopInstances", "TerminateInstances"):
@@ -147,7 +148,7 @@ class FakeEc2:
         token = asked.asked.get("ClientToken", "")
         if (again := self._again(token, asked)) is not None:
             return again
-        answer = send(self._moto, self._rules.checked(asked))
+        answer = send(self.moto, self._rules.checked(asked))
         if answer.status != 200:
             return answer
         id = text(answer, "instanceId")
@@ -183,18 +184,8 @@ class FakeEc2:
         return answer
 
     def _state(self, id: str, asked: Query) -> str:
-        answer = send(self._moto, asked.asking("DescribeInstances", InstanceId_1=id))
-        return (
-            text(answer, "name").lower()
-            if b"<instanceState>" not in bytes(answer.body)
-            else (
-                bytes(answer.body)
-                .split(b"<instanceState>")[1]
-                .split(b"<name>")[1]
-                .split(b"<")[0]
-                .decode()
-            )
-        )
+        answer = send(self.moto, asked.asking("DescribeInstances", InstanceId_1=id))
+        return text(answer, "name", inside="instanceState")
 
     def _check_seen(self, asked: Query) -> None:
         for id in asked.ids:
@@ -209,4 +200,4 @@ class FakeEc2:
 
     def _forward(self, asked: Query) -> None:
         with self._lock:
-            send(self._moto, asked)
+            send(self.moto, asked)
