@@ -1,14 +1,16 @@
-"""This machine: storage in plain files that any program can open, and queues in SQLite."""
+"""This machine: plain files that any program can open, queues in SQLite, jobs as processes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable.adapter import Adapter, ComputeService, QueueService, Scheme, StorageService
+from portable_local.compute.settings import LocalComputeSettings
 from portable_local.queue.settings import LocalQueueSettings
 from portable_local.settings import LocalSettings
 
 if TYPE_CHECKING:
+    from portable.compute.driver import ComputeDriver
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
@@ -25,6 +27,12 @@ def _connect_queue(settings: LocalQueueSettings) -> QueueDriver:
     return SQLiteQueue(settings)
 
 
+def _connect_compute(settings: LocalComputeSettings) -> ComputeDriver:
+    from portable_local.compute.driver import LocalCompute
+
+    return LocalCompute(settings)
+
+
 ADAPTER = Adapter(
     name="local",
     storage=StorageService(
@@ -36,6 +44,11 @@ ADAPTER = Adapter(
         settings=LocalQueueSettings,
         schemes=(Scheme(name="sqlite", host=None, path="path"),),
         connect=_connect_queue,
+    ),
+    compute=ComputeService(
+        settings=LocalComputeSettings,
+        schemes=(Scheme(name="process", host=None, path="path"),),
+        connect=_connect_compute,
     ),
     credentials="The local provider needs no credentials: the permissions of the files decide",
 )

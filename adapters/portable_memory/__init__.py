@@ -35,4 +35,8 @@ ADAPTER = Adapter(
         connect=_connect_queue,
     ),
     credentials="The memory provider needs no credentials.",
+    instead={
+        "compute": "memory ends with its process; use compute = 'process:///PATH' with storage in a "
+        "folder, as the provider 'local' has them"
+    },
 )
