@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from portable.adapter import QueueSettings, ServiceSettings, StorageSettings
+from portable.adapter import ComputeSettings, QueueSettings, ServiceSettings, StorageSettings
 from portable.queue import QueueCapabilities
 from portable.storage import Capabilities
 from portable_aws.limits import queue_capabilities as sqs_capabilities
-from portable_aws.settings import S3Settings, SqsSettings
+from portable_aws.settings import Ec2Settings, S3Settings, SqsSettings
 from portable_aws.storage import S3Storage
 from portable_azure.limits import LIMITS as AZURE
 from portable_azure.limits import QUEUE as AZURE_QUEUE
@@ -62,12 +62,14 @@ def table(page: str, heading: str) -> list[list[str]]:
         ("queue.md", "Queue settings of `aws`", SqsSettings),
         ("queue.md", "Queue settings of `gcp`", PubSubSettings),
         ("queue.md", "Queue settings of `azure`", AzureQueueSettings),
+        ("aws.md", "Compute settings of `aws`", Ec2Settings),
     ],
 )
 def test_settings_are_documented_with_their_defaults(
     page: str, heading: str, settings: type[ServiceSettings]
 ) -> None:
-    shared = QueueSettings if issubclass(settings, QueueSettings) else StorageSettings
+    kinds = (StorageSettings, QueueSettings, ComputeSettings)
+    (shared,) = [each for each in kinds if issubclass(settings, each)]
     common = {field.name for field in dataclasses.fields(shared)}
     own = [
         field
@@ -107,8 +109,9 @@ def test_capabilities_are_documented_as_the_drivers_have_them(tmp_path: Path) ->
     ]
 
 
-def test_the_policy_is_json() -> None:
-    text = (DOCS / "s3-compatible.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["s3-compatible.md", "aws.md"])
+def test_the_policy_is_json(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
     (policy,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     allowed = {
         action
@@ -117,7 +120,7 @@ def test_the_policy_is_json() -> None:
             [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
         )
     }
-    explained = {row[0].strip("`") for row in table("s3-compatible.md", "Least privilege") if row}
+    explained = {row[0].strip("`") for row in table(page, "Least privilege") if row}
     assert allowed == explained
 
 
