@@ -3,6 +3,8 @@
     PortableError
     ├── NotFound               (also FileNotFoundError)
     │   ├── BucketNotFound
+    │   ├── InstanceNotFound
+    │   ├── JobNotFound
     │   └── QueueNotFound
     ├── AlreadyExists          (also FileExistsError)
     ├── PreconditionFailed
@@ -17,11 +19,13 @@
     ├── EndpointRefused
     ├── Throttled
     ├── QuotaExceeded
+    ├── NoCapacity
     ├── NoSpace                (also OSError)
     ├── Unavailable            (also ConnectionError)
     ├── DeadlineExceeded       (also TimeoutError)
     ├── IntegrityError
     ├── OutcomeUnknown
+    ├── JobFailed
     ├── LeaseLost
     ├── NotAllSent
     ├── Unsupported
@@ -173,7 +177,27 @@ class NoCapacity(PortableError):
 
 
 class JobFailed(PortableError):
-    """A job, or a task of one, didn't succeed; the text says which, why and where its log is."""
+    """A job, or a task of one, didn't succeed; the text says which and why.
+
+    Attributes:
+        index: Of the first task that didn't.
+        reason: Why, as in `JobResult`.
+        log: The last lines of its log.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        index: int = 0,
+        reason: str = "exit",
+        log: Sequence[str] = (),
+        **where: Any,
+    ) -> None:
+        super().__init__(message, **where)
+        self.index = index
+        self.reason = reason
+        self.log = list(log)
 
 
 class NoSpace(PortableError, OSError):

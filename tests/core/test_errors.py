@@ -65,5 +65,9 @@ def test_where_it_happened_is_filled_in_once() -> None:
 
 def test_only_what_may_pass_is_retryable() -> None:
     """By class; one error may say otherwise."""
-    assert {kind.__name__ for kind in ALL if kind.retryable} == {"Throttled", "Unavailable"}
+    assert {kind.__name__ for kind in ALL if kind.retryable} == {
+        "NoCapacity",
+        "Throttled",
+        "Unavailable",
+    }
     assert not errors.Unavailable("x", retryable=False).retryable

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import marshal
+import sys
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
@@ -46,6 +47,7 @@ def make_archive(
     executables: Collection[str] = (),
     function: bytes | None = None,
     items: Sequence[bytes] | None = None,
+    written_by: Sequence[int] = sys.version_info[:2],
 ) -> bytes:
     """Return the archive; what it holds of *files* and a function is added to the manifest.
 
@@ -56,6 +58,7 @@ def make_archive(
         function: A function by cloudpickle, in place of a command.
         items: One pickle for each of the manifest's tasks, in their order; `None` where the
             function is called without arguments.
+        written_by: The Python that pickled them, which the machine's must be.
 
     Raises:
         InvalidArgument: it is larger than `SIZE_MAX`.
@@ -64,7 +67,7 @@ def make_archive(
     said = {**manifest, "files": sorted(files), "executables": sorted(executables)}
     parts: dict[str, bytes] = {}
     if function is not None:
-        said["function"] = _function(items)
+        said["function"] = _function(items, written_by)
         parts[FUNCTION] = function
         if items is not None:
             parts[ITEMS] = b"".join(items)
@@ -84,14 +87,12 @@ def make_archive(
     return archive.getvalue()
 
 
-def _function(items: Sequence[bytes] | None) -> dict[str, Any]:
-    import sys
-
+def _function(items: Sequence[bytes] | None, written_by: Sequence[int]) -> dict[str, Any]:
     return {
         "pickle": FUNCTION,
         "items": None if items is None else ITEMS,
         "sizes": None if items is None else [len(each) for each in items],
-        "python": list(sys.version_info[:2]),
+        "python": list(written_by),
     }
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from portable.adapter import ComputeSettings
+from portable.compute.arguments import check_name
 from portable.compute.connection import Connection
 from portable.compute.handle import Job
 from portable.compute.instance import Instance, Instances
+from portable.compute.needs import Needs
+from portable.errors import InvalidArgument, InvalidType, JobNotFound
 from portable.queue.arguments import Seconds
 from portable.retry import Surroundings
 
 if TYPE_CHECKING:
+    from portable.compute.asking import Asked
     from portable.compute.driver import ComputeCapabilities, ComputeDriver
     from portable.storage import Bucket
 
@@ -111,8 +116,72 @@ class Compute:
         max_usd: float | None = None,
         count: int = 1,
     ) -> Job:
-        """Run a command or a function on a machine of its own; return once that was started."""
-        raise NotImplementedError
+        """Run a command or a function on a machine of its own; return once that was started.
+
+        From then on nothing depends on this process. The job's machine has no credentials; it
+        reads what *inputs* name, and writes into its own part of the storage. It is ended with
+        the job, at its timeout at the latest.
+
+        Args:
+            command: A `str` is run by ``sh -c``, a sequence as it is. Words that name files of the
+                working directory go along with them. A function is called without arguments, and
+                goes along by cloudpickle; what it returns is bytes or becomes JSON, as bodies of
+                queues do.
+            name: Of lower-case letters, digits and single dashes, at most 40. It is the job's id:
+                submitting the same work again by the same name gives the same job. Made from time
+                and chance unless given.
+            cpus, memory_gib, gpus, gpu, disk_gib, machine, spot: What each task needs; see `Needs`.
+            image: What the machine boots: a plain name or the provider's own; the setting unless
+                given.
+            env: Variables; any text as values. Those that hold a cloud's credentials are refused.
+            inputs: ``{"data": "datasets/digits"}``: paths in the task's folder, and an object or
+                a folder of objects in storage; at most 10,000 objects.
+            outputs: ``{"out": "runs/7"}``: files or folders of the task's folder, and where they
+                are stored when it has ended. An array's have ``{index}`` in the key, or it is
+                added as their last segment.
+            files: More files and folders of the working directory to go along, 100 MiB in all.
+            timeout: Seconds, above 0 and at most 6.5 days; for an array, of each machine's part.
+            retries: How often another machine is started where one was lost or taken away. A
+                command that fails isn't run again.
+            max_usd: Ends the machines when this much is used up, by their list price.
+            count: More than one makes an array: the tasks are told apart by
+                ``PORTABLE_TASK_INDEX``, and share at most as many machines as the setting says.
+
+        Raises:
+            AlreadyExists: there is a job of that name that does other work; the text says in what.
+            NotFound: there is nothing at one of *inputs*.
+            InvalidArgument, InvalidType, Unsupported: nothing was started.
+            NoCapacity: there is no such machine now, nor any of the next cheapest; the job failed.
+            QuotaExceeded: a person has to ask the provider for more; the job failed.
+            PortableError: it couldn't be started; where it is `ambiguous`, `reap` ends what may
+                be there.
+        """
+        from portable.compute.asking import Asked
+
+        asked = Asked(
+            command=command,
+            items=None,
+            name=name,
+            needs=Needs(
+                cpus=cpus,
+                memory_gib=memory_gib,
+                gpus=gpus,
+                gpu=gpu,
+                disk_gib=disk_gib,
+                machine=machine,
+                spot=spot,
+            ),
+            image=image,
+            env=env,
+            inputs=inputs,
+            outputs=outputs,
+            files=files,
+            timeout=timeout,
+            retries=retries,
+            max_usd=max_usd,
+            count=count,
+        )
+        return self._submitted("submit", asked)
 
     def map(
         self,
@@ -136,17 +205,124 @@ class Compute:
         retries: int = 0,
         max_usd: float | None = None,
     ) -> Iterator[T]:
-        """Call *function* with each item on the job's machines; give the results in order."""
-        raise NotImplementedError
+        """Call *function* with each item, on machines; give the results in order, as they come.
+
+        One array job does it; the arguments are those of `submit`. Stopping early, or a failure,
+        ends the job.
+
+        Returns:
+            Results are bytes, or what JSON makes of them; nothing that comes back is unpickled.
+
+        Raises:
+            JobFailed: from the iterator: a call raised, or its machine was lost. The text has the
+                item's index and the end of the log.
+            PortableError: as `submit`, from the call itself.
+        """
+        from portable.compute.asking import Asked
+        from portable.compute.mapping import results
+
+        if not callable(function):
+            raise InvalidType(f"map calls a function with each item; this is {function!r}")
+        given = list(items)
+        if not given:
+            return iter(())
+        asked = Asked(
+            command=function,
+            items=given,
+            name=name,
+            needs=Needs(
+                cpus=cpus,
+                memory_gib=memory_gib,
+                gpus=gpus,
+                gpu=gpu,
+                disk_gib=disk_gib,
+                machine=machine,
+                spot=spot,
+            ),
+            image=image,
+            env=env,
+            inputs=inputs,
+            outputs=outputs,
+            files=files,
+            timeout=timeout,
+            retries=retries,
+            max_usd=max_usd,
+            count=len(given),
+        )
+        job = self._submitted("map", asked)
+        return results(job._connection, job.record)
 
     def job(self, id: str) -> Job:
-        """A job by its id or name, whoever submitted it."""
-        raise NotImplementedError
+        """A job by its id or name, whoever submitted it.
+
+        Raises:
+            JobNotFound: there is none in this storage.
+        """
+        connection = self._connection
+        with connection.located("job", id):
+            if not isinstance(id, str):
+                raise InvalidType(f"a job's id is a str, not {type(id).__name__}")
+            try:
+                check_name(id)
+            except InvalidArgument as error:
+                raise JobNotFound(
+                    f"there is no job {id!r}, and can't be: {error.message}"
+                ) from error
+            return Job(connection, id, connection.site.record(id))
 
     def jobs(self, *, active: bool | None = None, limit: int | None = None) -> Iterator[Job]:
-        """Jobs, the newest first."""
-        raise NotImplementedError
+        """Jobs, the newest first, by the time at which they were submitted.
+
+        Args:
+            active: True is those that haven't ended, False those that have; all unless given.
+            limit: At most so many.
+
+        Raises:
+            InvalidArgument: *limit* is no number of jobs.
+        """
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise InvalidArgument(f"limit is a number of jobs, not {limit!r}")
+        return self._listed(active, limit)
 
     def reap(self, *, dry_run: bool = True) -> list[Instance]:
-        """End the machines that nobody needs any longer."""
-        raise NotImplementedError
+        """End the machines that nobody needs any longer, and go on with jobs left alone.
+
+        Those are machines past their deadline, and those of jobs that have ended; each by its
+        tags, whoever started it. Put it into a timer where a vanished client must cost nothing.
+
+        Args:
+            dry_run: Change nothing, and tell which machines would be ended.
+
+        Raises:
+            ExceptionGroup: of `PortableError`: some of it failed; the rest was done.
+        """
+        from portable.compute.reaping import reap
+
+        connection = self._connection
+        with connection.located("reap"):
+            return [Instance(connection, info) for info in reap(connection.site, dry_run=dry_run)]
+
+    def _submitted(self, operation: str, asked: Asked) -> Job:
+        from portable.compute.submitting import submit
+
+        connection = self._connection
+        with connection.located(operation, asked.name or ""):
+            record = submit(connection.site, asked)
+        return Job(connection, record.id, record)
+
+    def _listed(self, active: bool | None, limit: int | None) -> Iterator[Job]:
+        from portable.compute.reaping import active_ids
+
+        connection = self._connection
+        with connection.located("jobs"):
+            shelf = connection.site.shelf
+            going = active_ids(connection.site) if active is not None else []
+            mark = shelf.recent()
+            ids: Iterable[str] = going
+            if not active:
+                names = (info.key.removeprefix(mark) for info in shelf.bucket.list(mark))
+                hidden = set(going)
+                every = (name.partition("-")[2] for name in names)
+                ids = (id for id in every if id not in hidden)
+            for id in islice(ids, limit):
+                yield Job(connection, id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from portable import connection
 from portable.adapter import ComputeSettings
@@ -12,6 +12,7 @@ from portable.retry import Retry
 
 if TYPE_CHECKING:
     from portable.compute.driver import ComputeCapabilities, ComputeDriver
+    from portable.compute.site import Site
     from portable.storage import Bucket
 
 
@@ -20,6 +21,7 @@ class Live(connection.Live):
 
     driver: ComputeDriver
     capabilities: ComputeCapabilities
+    site: Site | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +39,9 @@ class Connection(connection.Connection[Live]):
     storage: Callable[[], Bucket]
     _bucket: Bucket | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**connection.Connection.__getstate__(self), "_bucket": None}
+
     @property
     def driver(self) -> ComputeDriver:
         """This process's driver."""
@@ -53,6 +58,16 @@ class Connection(connection.Connection[Live]):
         if self._bucket is None:
             self._bucket = self.storage()
         return self._bucket
+
+    @property
+    def site(self) -> Site:
+        """What this process knows of the place."""
+        live = self.live
+        if live.site is None:
+            from portable.compute.site import Site
+
+            live.site = Site(self)
+        return live.site
 
     def _open(self, retry: Retry) -> Live:
         return Live(self.connect(), retry)

@@ -37,6 +37,9 @@ class ComputeCapabilities:
         name_max: Characters of the longest name; letters a to z, digits and single dashes.
         tags_max: Tags that a machine can have.
         python: What starts Python 3.9 or later on its machines.
+        cpus: Processors that all its machines share, as those of one machine do: an array's tasks
+            are then one machine's, as many at once as there is room for. `None` where each has
+            its own.
         files: Do its machines see this machine's files, so that storage in a folder will do?
         cross_process: Do other processes see what this one launches?
     """
@@ -51,6 +54,7 @@ class ComputeCapabilities:
     name_max: int = 63
     tags_max: int = 10
     python: str = "python3"
+    cpus: float | None = None
     files: bool = False
     cross_process: bool = True
 

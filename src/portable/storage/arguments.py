@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from portable.storage.connection import Connection
 
 Seconds = float | timedelta
+METHODS = ("GET", "PUT", "HEAD", "DELETE")
 
 
 def write_request(
@@ -60,6 +61,21 @@ def check_conditions(connection: Connection, if_absent: bool, if_match: str | No
             f"portable won't pretend it does; nothing was sent. Use a server that does, or "
             f"give each writer keys of its own"
         )
+
+
+def to_sign(
+    connection: Connection, key: str, method: str, content_type: str | None, if_absent: bool
+) -> str | None:
+    """Check a request that is to be signed, and return the content type of its body."""
+    if method not in METHODS:
+        raise InvalidArgument(f"method {method!r} is none of {', '.join(METHODS)}")
+    if method == "PUT":
+        check_key(key, connection.prefix)
+        check_conditions(connection, if_absent, None)
+        return content_type or content_types.guess(key)
+    if content_type is not None or if_absent:
+        raise InvalidArgument("only a PUT has a content type, or is 'if_absent'")
+    return None
 
 
 def lifetime(connection: Connection, expires: Seconds) -> timedelta:

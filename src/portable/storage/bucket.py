@@ -9,13 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from portable.adapter import StorageSettings
-from portable.errors import (
-    InvalidArgument,
-    NotFound,
-)
+from portable.errors import InvalidArgument, NotFound
 from portable.retry import Surroundings
-from portable.storage import content_types, copies, listing, opening, reads
-from portable.storage.arguments import Seconds, check_conditions, duration, lifetime, write_request
+from portable.storage import copies, listing, opening, reads
+from portable.storage.arguments import Seconds, duration, lifetime, to_sign, write_request
 from portable.storage.bodies import Body, opened
 from portable.storage.connection import Connection
 from portable.storage.deletes import delete_all
@@ -28,8 +25,6 @@ from portable.storage.uploads import Progress, store
 
 if TYPE_CHECKING:
     from portable.storage.driver import Capabilities, StorageDriver
-
-METHODS = ("GET", "PUT", "HEAD", "DELETE")
 
 
 class Bucket(Folders):
@@ -462,14 +457,7 @@ class Bucket(Folders):
         """
         connection = self._connection
         with connection.located("sign", key):
-            if method not in METHODS:
-                raise InvalidArgument(f"method {method!r} is none of {', '.join(METHODS)}")
-            if method == "PUT":
-                check_key(key, connection.prefix)
-                content_type = content_type or content_types.guess(key)
-                check_conditions(connection, if_absent, None)
-            elif content_type is not None or if_absent:
-                raise InvalidArgument("only a PUT has a content type, or is 'if_absent'")
+            content_type = to_sign(connection, key, method, content_type, if_absent)
             full = connection.prefix + check_readable(key)
             life = lifetime(connection, expires)
             return connection.driver.sign(

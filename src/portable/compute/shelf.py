@@ -1,0 +1,78 @@
+"""Where everything about jobs is in storage: the names of docs/compute-contract.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portable.errors import AlreadyExists, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portable.storage import Bucket, ObjectInfo
+
+JSON = "application/json"
+NEWEST = 9_999_999_999  # less the time of a job: so the newest is listed first
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The folder of one place's jobs in its bucket."""
+
+    bucket: Bucket
+    folder: str
+
+    def active(self, id: str = "") -> str:
+        """The mark of a job that hasn't ended."""
+        return f"{self.folder}/active/{id}"
+
+    def recent(self, created: float | None = None, id: str = "") -> str:
+        """The mark by which jobs are listed."""
+        order = "" if created is None else f"{NEWEST - int(created):010d}-"
+        return f"{self.folder}/recent/{order}{id}"
+
+    def job(self, id: str, name: str = "") -> str:
+        """One of a job's own objects."""
+        return f"{self.folder}/jobs/{id}/{name}"
+
+    def work(self, id: str, nonce: str) -> str:
+        """What goes along with a job."""
+        return self.job(id, f"work-{nonce}.zip")
+
+    def attempt(self, id: str, shard: int, attempt: int, name: str = "") -> str:
+        """One of an attempt's objects."""
+        return self.job(id, f"{shard}/{attempt}/{name}")
+
+    def read(self, key: str) -> bytes | None:
+        """An object's bytes; `None` where there is none."""
+        try:
+            return self.bucket.get(key)
+        except NotFound as error:
+            if type(error) is not NotFound:  # a missing bucket isn't a missing object
+                raise
+            return None
+
+    def write(self, key: str, data: bytes) -> ObjectInfo:
+        """Store or replace a small object."""
+        return self.bucket.put(key, data, content_type=JSON)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store a small object unless there is one; False then.
+
+        Where storage can't decide that, it is looked at just before.
+        """
+        if not self.bucket.capabilities.put_if_absent:
+            if self.bucket.exists(key):
+                return False
+            self.write(key, data)
+            return True
+        try:
+            self.bucket.put(key, data, content_type=JSON, if_absent=True)
+        except AlreadyExists:
+            return False
+        return True
+
+    def of_job(self, id: str) -> Iterator[ObjectInfo]:
+        """All of a job's own objects."""
+        return self.bucket.list(self.job(id))
