@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+import zlib
 from collections.abc import Mapping
 
 import obstore
@@ -41,12 +42,21 @@ def _pairs(peers: Peers) -> list[tuple[str, Call, Call]]:
     }
     bucket.put("get", data)
 
+    def get_checked(_: int) -> None:
+        """What `get` finds out: whether these are the bytes that were written."""
+        answer = obstore.get(plain, "get")
+        stored = answer.attributes["portable"]
+        _revision = answer.meta["e_tag"]
+        if zlib.crc32(answer.bytes().to_bytes()) != int(stored[-8:], 16):
+            raise ValueError(stored)
+
     def put(number: int) -> None:
         bucket.put(f"put/{number % CALLS}", data)
 
     return [
+        ("get; obstore with the same check", lambda _: bucket.get("get"), get_checked),
         (
-            "get",
+            "get; obstore as it comes, without it",
             lambda _: bucket.get("get"),
             lambda _: obstore.get(plain, "get").bytes().to_bytes(),
         ),
@@ -74,10 +84,11 @@ def _compare(ours: Call, theirs: Call, rounds: int) -> tuple[float, float, float
 
 
 def _round(ours: Call, theirs: Call, calls: int) -> tuple[float, float]:
-    """Calls in turn, so that both meet the same server; medians in µs."""
+    """Calls in turn, first one first and then the other, at the same server; medians in µs."""
     taken: tuple[list[float], list[float]] = ([], [])
+    both = list(zip(taken, (ours, theirs), strict=True))
     for number in range(calls):
-        for seconds, call in zip(taken, (ours, theirs), strict=True):
+        for seconds, call in both if number % 2 else reversed(both):
             begin = time.perf_counter()
             call(number)
             seconds.append(time.perf_counter() - begin)

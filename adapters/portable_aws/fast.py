@@ -153,7 +153,7 @@ class S3Dialect:
             content_type=attributes.get("Content-Type"),
             metadata=metadata(attributes),
             etag=etag.strip('"'),
-            version=_version(meta["version"]),
+            version=None if meta["version"] == "null" else meta["version"],
         )
 
     def written(
@@ -169,7 +169,7 @@ class S3Dialect:
             last_modified=datetime.now(UTC).replace(microsecond=0),  # a Date header has none
             etag=etag.strip('"'),
             storage_class=write.storage_class or USUAL_CLASS,
-            version=_version(result["version"]),
+            version=None if result["version"] == "null" else result["version"],
         )
 
     def failure(self, status: int, code: str, message: str) -> PortableError | None:
@@ -250,7 +250,3 @@ def login_of_sdk(driver: StorageDriver) -> Login | None:
         }
 
     return Login(client.meta.endpoint_url, client.meta.region_name or DEFAULT_REGION, credentials)
-
-
-def _version(version: str | None) -> str | None:
-    return None if version == "null" else version

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _drivers: weakref.WeakSet[FastDriver] = weakref.WeakSet()
 _kept: list[FastDriver] = []
-_forked = False
+# Was this process forked from one that had obstore loaded? Looked at in every call.
+forked = False
 
 
 def is_wanted(engine: str, *, needs: str) -> bool:
@@ -32,7 +33,7 @@ def is_wanted(engine: str, *, needs: str) -> bool:
     Raises:
         MissingDependency: ``"fast"``, and obstore isn't installed.
     """
-    if engine == "sdk" or _forked or not _is_there(needs):
+    if engine == "sdk" or forked or not _is_there(needs):
         return False  # without the SDK, making its driver says what to install
     if _is_there("obstore"):
         return True
@@ -41,16 +42,6 @@ def is_wanted(engine: str, *, needs: str) -> bool:
             "engine = \"fast\" needs 'obstore': pip install obstore, or take out 'engine'"
         )
     return False
-
-
-def is_forked() -> bool:
-    """Was this process forked from one that had obstore loaded?"""
-    return _forked
-
-
-def is_mocked(by: str) -> bool:
-    """Is the module *by* imported, whose mocks answer the SDK and not obstore?"""
-    return by in sys.modules
 
 
 def remember(driver: FastDriver) -> None:
@@ -66,9 +57,9 @@ def _is_there(module: str) -> bool:
 
 
 def _after_fork() -> None:
-    global _forked
+    global forked
     if "obstore" in sys.modules:
-        _forked = True
+        forked = True
         _kept.extend(_drivers)  # their sockets belong to threads that aren't here
 
 

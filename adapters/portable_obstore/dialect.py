@@ -97,7 +97,10 @@ class Puts(Protocol):
 
 def metadata(attributes: Mapping[str, str]) -> dict[str, str]:
     """The user metadata among an answer's attributes."""
-    return {name: value for name, value in attributes.items() if name not in NOT_METADATA}
+    found = dict(attributes)
+    for name in NOT_METADATA & found.keys():
+        del found[name]
+    return found
 
 
 def client_options(

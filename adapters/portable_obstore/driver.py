@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import threading
 import time
 import zlib
@@ -24,8 +25,8 @@ from portable.storage.driver import (
     WriteOptions,
 )
 from portable.storage.keys import is_plain
-from portable.storage.metadata import read_stamp
-from portable_obstore.choice import is_forked, is_mocked, remember
+from portable.storage.metadata import read_crc32
+from portable_obstore import choice
 from portable_obstore.dialect import SMALL_BYTES, Dialect, Puts
 from portable_obstore.failures import RAISED, Illegible, Unclear, verdict
 from portable_obstore.reading import FastRead
@@ -75,7 +76,7 @@ class FastDriver(DriverAround):
         self._seen = False
         self._suspended_until = 0.0
         self._odd: set[str] = set()
-        remember(self)
+        choice.remember(self)
 
     @property
     def inner(self) -> StorageDriver:
@@ -94,22 +95,25 @@ class FastDriver(DriverAround):
         store = self._fast(key, if_match)
         if store is None:
             return self.inner.read(key, start=start, end=end, if_match=if_match)
-        options = _range(start, end)
-        if if_match is not None and self._dialect.pins:
-            options["if_match"] = if_match
+        is_whole = start == 0 and end is None
+        options = None
+        if not is_whole or if_match is not None:
+            options = self._options(start, end, if_match)
         try:
-            result = obstore.get(store, key, options=options or None)
-            info = self._described(key, result)
+            result = obstore.get(store, key, options=options)
+            info = self._dialect.described(key, result.meta, result.attributes)
+            if info is None:
+                raise self._unclear(key)
         except RAISED as error:
             return self._after(
                 error,
                 key,
                 lambda: self.inner.read(key, start=start, end=end, if_match=if_match),
             )
+        self._seen = True
         if if_match is not None and info.revision != if_match:
             raise PreconditionFailed("the object is another revision")
-        is_whole = start == 0 and end is None
-        if is_whole and self._dialect.vouches and not _is_stamped(info):
+        if is_whole and self._dialect.vouches and read_crc32(info.metadata or {}) is None:
             return self._proven(info, result, if_match)
         return FastRead(info, result, self._dialect)
 
@@ -138,9 +142,11 @@ class FastDriver(DriverAround):
 
     def _fast(self, key: str, condition: str | None = None) -> ObjectStore | None:
         """The store, when a call about *key* may go by it."""
-        if is_forked() or (is_mocked(self._dialect.mocked_by) and not self._demanded):
+        if choice.forked or (self._dialect.mocked_by in sys.modules and not self._demanded):
             return None
-        if not is_plain(key) or key in self._odd or not _PLAIN_TEXT.fullmatch(condition or ""):
+        if not is_plain(key) or key in self._odd:
+            return None
+        if condition is not None and not _PLAIN_TEXT.fullmatch(condition):
             return None
         if self._suspended_until and time.monotonic() < self._suspended_until:
             return None
@@ -158,12 +164,11 @@ class FastDriver(DriverAround):
                 self._store, self._is_open = store, True
             return self._store
 
-    def _described(self, key: str, result: GetResult) -> StoredObject:
-        info = self._dialect.described(key, result.meta, result.attributes)
-        if info is None:
-            raise self._unclear(key)
-        self._seen = True
-        return info
+    def _options(self, start: int, end: int | None, if_match: str | None) -> GetOptions:
+        options = _range(start, end)
+        if if_match is not None and self._dialect.pins:
+            options["if_match"] = if_match
+        return options
 
     def _proven(self, info: StoredObject, result: GetResult, if_match: str | None) -> OpenRead:
         """A whole object without our stamp: its ETag may prove it, else the server's checksum."""
@@ -231,11 +236,6 @@ def _is_plain_put(body: bytes | memoryview, write: WriteOptions, longest: int) -
         and write.storage_class is None
         and _PLAIN_TEXT.fullmatch("".join(write.metadata.values())) is not None
     )
-
-
-def _is_stamped(info: StoredObject) -> bool:
-    stamp = read_stamp(info.metadata or {})
-    return stamp is not None and stamp.crc32 is not None
 
 
 def _is_md5(etag: str | None, body: bytes) -> bool:

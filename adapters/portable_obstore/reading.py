@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from portable.errors import PortableError, Unavailable
 from portable.storage.driver import StoredObject
-from portable_obstore.choice import is_forked
+from portable_obstore import choice
 from portable_obstore.dialect import SMALL_BYTES, Dialect
 from portable_obstore.failures import RAISED, verdict
 
@@ -34,16 +34,14 @@ class FastRead:
         self._chunks: Iterator[bytes] | None = None
         self._rest: bytes | memoryview = held or b""
 
-    def read(self, size: int, /) -> bytes:
-        if not self._rest:
-            self._rest = self._next()
-        rest = self._rest
+    def read(self, size: int, /) -> bytes | memoryview:
+        rest = self._rest or self._next()
         if len(rest) <= size:
             self._rest = b""
-            return bytes(rest)
+            return rest
         view = memoryview(rest)
         self._rest = view[size:]
-        return bytes(view[:size])
+        return view[:size]
 
     def close(self) -> None:
         self._result = self._chunks = None
@@ -52,7 +50,7 @@ class FastRead:
     def _next(self) -> bytes | memoryview:
         if self._result is None and self._chunks is None:
             return b""
-        if is_forked():
+        if choice.forked:
             raise Unavailable("the connection stayed in the process that this one was forked from")
         try:
             if self._result is not None:

@@ -53,7 +53,7 @@ class Live:
 
 
 class Located:
-    """`Connection.located`'s block. Every call has one: a generator's would cost it 1 µs more."""
+    """`Connection.located`'s block. Most calls have one: a generator's would cost it 1 µs more."""
 
     __slots__ = ("_connection", "_key", "_operation")
 
@@ -67,11 +67,7 @@ class Located:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PortableError):
-            error.located(
-                provider=self._connection.provider,
-                operation=self._operation,
-                resource=self._connection.resource(self._key),
-            )
+            self._connection.explain(error, self._operation, self._key)
 
 
 L = TypeVar("L", bound=Live)
@@ -143,6 +139,10 @@ class Connection(Generic[L]):
     def resource(self, key: str = "") -> str:
         """The URL of *key*, if there is one, for errors."""
         return f"{self.settings.url}/{key}" if key else self.settings.url
+
+    def explain(self, error: PortableError, operation: str, key: str = "") -> None:
+        """Say in *error* what was done to what."""
+        error.located(provider=self.provider, operation=operation, resource=self.resource(key))
 
     def located(self, operation: str, key: str = "") -> Located:
         """Say in every error, in the block that this begins, what was done to what."""

@@ -68,13 +68,19 @@ class Surroundings:
     now: Callable[[], float] = time.time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
     """A moment after which a call gives up."""
 
     at: float
     seconds: float
     clock: Callable[[], float]
+
+    def extend(self, size: int) -> None:
+        """Give a slow line time for *size* bytes."""
+        more = size / SLOWEST_BYTES_PER_SECOND
+        self.at += more
+        self.seconds += more
 
     def left(self) -> float:
         """Seconds; negative when it has passed."""

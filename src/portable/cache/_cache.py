@@ -20,6 +20,7 @@ from portable.errors import (
     PortableError,
     PreconditionFailed,
 )
+from portable.storage.bodies import Piece
 from portable.storage.bucket import Bucket
 from portable.storage.driver import StoredObject
 from portable.storage.keys import check_readable
@@ -168,7 +169,7 @@ class Cache:
         connection = self.bucket._connection
 
         def fill(descriptor: int) -> int:
-            def write(offset: int, data: bytes) -> None:
+            def write(offset: int, data: Piece) -> None:
                 done = 0
                 while done < len(data):
                     done += os.pwrite(descriptor, data[done:], offset + done)

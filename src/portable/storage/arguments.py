@@ -31,21 +31,21 @@ def write_request(
 ) -> WriteRequest:
     """A write that the server can carry out as it is asked for."""
     check_key(key, connection.prefix)
-    able = connection.capabilities
     if if_absent and if_match is not None:
         raise InvalidArgument("'if_absent' and 'if_match' exclude each other")
     if if_match is not None and (not isinstance(if_match, str) or not if_match):
         raise InvalidArgument("'if_match' is a revision: info.revision of a stat, put or list")
     if if_absent or if_match:
         check_conditions(connection, if_absent, if_match)
-    if storage_class is not None and not able.storage_classes:
+    if storage_class is not None and not connection.capabilities.storage_classes:
         raise Unsupported(
             f"the provider {connection.provider!r} has no storage classes; leave it out"
         )
-    _check_content_type(content_type)
+    if content_type is not None:
+        _check_content_type(content_type)
     return WriteRequest(
         content_type=content_type or content_types.guess(key),
-        metadata=check_metadata(metadata),
+        metadata={} if metadata is None else check_metadata(metadata),
         if_absent=if_absent,
         if_match=if_match,
         storage_class=storage_class,
@@ -110,8 +110,6 @@ def batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def _check_content_type(content_type: object) -> None:
-    if content_type is None:
-        return
     if not isinstance(content_type, str):
         raise InvalidType(f"content_type is a str, not {type(content_type).__name__}")
     if not content_type or not content_type.isascii() or not content_type.isprintable():

@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from portable.adapter import StorageSettings
-from portable.errors import InvalidArgument, NotFound
+from portable.errors import InvalidArgument, NotFound, PortableError
 from portable.retry import Surroundings
 from portable.storage import copies, listing, opening, reads
 from portable.storage.arguments import Seconds, duration, lifetime, to_sign, write_request
-from portable.storage.bodies import Body, opened
+from portable.storage.bodies import Body
 from portable.storage.connection import Connection
 from portable.storage.deletes import delete_all
 from portable.storage.descriptions import describe
@@ -21,7 +21,8 @@ from portable.storage.folders import Folders
 from portable.storage.keys import check_key, check_prefix, check_readable
 from portable.storage.streams import ObjectWriter, TextWriter
 from portable.storage.types import DeleteReport, Listing, ObjectInfo, SignedRequest
-from portable.storage.uploads import Progress, store
+from portable.storage.uploads import Progress
+from portable.storage.uploads import put as put_object
 
 if TYPE_CHECKING:
     from portable.storage.driver import Capabilities, StorageDriver
@@ -128,7 +129,7 @@ class Bucket(Folders):
             IntegrityError: the data changed on the way or while it was read.
         """
         connection = self._connection
-        with connection.located("put", key):
+        try:  # here and in `get`: `located` would take 4 calls of its own
             request = write_request(
                 connection,
                 key,
@@ -138,9 +139,11 @@ class Bucket(Folders):
                 if_match=if_match,
                 storage_class=storage_class,
             )
-            full = connection.prefix + key
-            with opened(data) as source:
-                return describe(connection, store(connection, full, source, request, progress))
+            stored = put_object(connection, connection.prefix + key, data, request, progress)
+            return describe(connection, stored)
+        except PortableError as error:
+            connection.explain(error, "put", key)
+            raise
 
     def get(
         self,
@@ -163,10 +166,13 @@ class Bucket(Folders):
             IntegrityError: the bytes aren't those that were written.
         """
         connection = self._connection
-        with connection.located("get", key):
+        try:
             full = connection.prefix + check_readable(key)
             wanted = None if range is None else reads.check_range(range)
             return reads.get(connection, full, wanted, if_match)
+        except PortableError as error:
+            connection.explain(error, "get", key)
+            raise
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int | None, int | None]]) -> list[bytes]:
         """Return several ranges of one revision of an object, in the order asked.

@@ -18,7 +18,7 @@ def describe(connection: Connection, stored: StoredObject) -> ObjectInfo:
     user: dict[str, str] | None = None
     crc32 = stored.crc32
     if stored.metadata is not None:
-        ascii_only = connection.capabilities.metadata_ascii
+        ascii_only = connection.live.capabilities.metadata_ascii
         user, stamp = unstamped(stored.metadata, ascii_only=ascii_only)
         if crc32 is None and stamp is not None:
             crc32 = stamp.crc32

@@ -58,9 +58,9 @@ class Capabilities:
     signs_content_type: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen, making it would take three times as long
 class StoredObject:
-    """An object as the server tells of it: the driver's side of `ObjectInfo`.
+    """An object as the server tells of it: the driver's side of `ObjectInfo`. Never changed.
 
     Attributes:
         key: The full key, prefix included.
@@ -84,9 +84,9 @@ class StoredObject:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class WriteOptions:
-    """How an object is to be written.
+    """How an object is to be written. Never changed.
 
     Attributes:
         metadata: Names checked, values already encoded: to be stored as they are.
@@ -112,8 +112,10 @@ class OpenRead(Protocol):
 
     info: StoredObject
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | memoryview:
         """Return up to *size* bytes as soon as some are there; ``b""`` at the end.
+
+        A view is of memory that stays as it is.
 
         A body that ends early may look like its end here: the portable layer counts.
         """

@@ -25,6 +25,7 @@ from portable.storage.keys import check_readable
 from portable.storage.reads import fetch_whole, reread
 
 if TYPE_CHECKING:
+    from portable.storage.bodies import Piece
     from portable.storage.driver import StoredObject
     from portable.storage.types import ObjectInfo
     from portable.storage.uploads import Progress
@@ -81,7 +82,7 @@ class _FileSink:
         with _translated(self._path):
             os.ftruncate(self._file, info.size)
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: Piece) -> None:
         view = memoryview(data)
         with _translated(self._path):
             while view:

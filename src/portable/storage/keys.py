@@ -45,7 +45,8 @@ def check_readable(key: object) -> str:
         raise InvalidType(f"a key is a str, not {type(key).__name__}", resource=repr(key)[:80])
     if not key:
         raise InvalidKey("the key is empty")
-    _check_text(key, "key")
+    if "\0" in key or not key.isascii():
+        _check_text(key, "key")
     return key
 
 

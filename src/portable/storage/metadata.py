@@ -12,7 +12,7 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portable.errors import InvalidArgument, InvalidType
 
@@ -24,10 +24,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _AS_IT_IS = re.compile(r"(?!=\?)[!-~]([ -~]*[!-~])?")
 _WORD = re.compile(r"=\?utf-8\?b\?([A-Za-z0-9+/=]*)\?=", re.IGNORECASE)
 _STAMP = re.compile(r"1\.([A-Za-z0-9_-]{16})\.([0-9a-f]{8})?")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What `portable` knows of a write.
 
     Attributes:
@@ -41,7 +41,7 @@ class Stamp:
 
 def new_write_id() -> str:
     """96 random bits in 16 characters."""
-    return base64.urlsafe_b64encode(os.urandom(12)).decode()
+    return binascii.b2a_base64(os.urandom(12), newline=False).translate(_URL_SAFE).decode()
 
 
 def check_metadata(metadata: object) -> dict[str, str]:
@@ -93,7 +93,9 @@ def _check_entry(name: str, value: str) -> None:
 def stamped(user: Mapping[str, str], stamp: Stamp, *, ascii_only: bool) -> dict[str, str]:
     """The metadata to store: encoded where it must be, the stamp added."""
     digest = "" if stamp.crc32 is None else f"{stamp.crc32:08x}"
-    stored = {n: encode_value(v) for n, v in user.items()} if ascii_only else dict(user)
+    stored = dict(user)
+    if user and ascii_only:
+        stored = {name: encode_value(value) for name, value in user.items()}
     stored[STAMP] = f"1.{stamp.write_id}.{digest}"
     return stored
 
@@ -102,6 +104,8 @@ def unstamped(
     stored: Mapping[str, str], *, ascii_only: bool
 ) -> tuple[dict[str, str], Stamp | None]:
     """The user's metadata as it was given, and the stamp; `None` for a foreign object."""
+    if len(stored) == 1 and (stamp := read_stamp(stored)) is not None:
+        return {}, stamp
     user = {name.lower(): value for name, value in stored.items()}
     stamp = read_stamp(user)
     if stamp is not None:
@@ -115,6 +119,12 @@ def read_stamp(stored: Mapping[str, str]) -> Stamp | None:
     """The stamp among stored metadata, if there is one."""
     match = _STAMP.fullmatch(stored.get(STAMP, ""))
     return match and Stamp(match[1], int(match[2], 16) if match[2] else None)
+
+
+def read_crc32(stored: Mapping[str, str]) -> int | None:
+    """The CRC-32 in the stamp among stored metadata, if there is one."""
+    match = _STAMP.fullmatch(stored.get(STAMP, ""))
+    return int(match[2], 16) if match and match[2] else None
 
 
 def encode_value(value: str) -> str:

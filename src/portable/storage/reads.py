@@ -20,12 +20,13 @@ from portable.errors import (
 )
 from portable.storage.checksums import combine
 from portable.storage.digests import proven
-from portable.storage.metadata import read_stamp
+from portable.storage.metadata import read_crc32
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from portable.retry import Deadline
+    from portable.storage.bodies import Piece
     from portable.storage.connection import Connection
     from portable.storage.driver import OpenRead, StoredObject
 
@@ -36,10 +37,11 @@ SAMPLE_BYTES = 4 * 1024**2
 FAST_BYTES_PER_SECOND = 300 * 1024**2
 GAP_BYTES = 64 * 1024
 REREADS = 3
+UNSTEADY = (IntegrityError, ObjectChanged)  # a bit may not flip again, and a writer be done
 
 T = TypeVar("T")
 Range = tuple[int | None, int | None]
-Sink = Callable[[int, bytes], None]
+Sink = Callable[[int, "Piece"], None]
 
 
 class ObjectStream:
@@ -73,18 +75,23 @@ class ObjectStream:
         self._pinned = pinned
         self._body = self._open(start, end)
         self.info: StoredObject = self._body.info
-        self.start, self.end = clamp((start, end), self.info.size)
+        self.start, self.end = 0, self.info.size
+        if start or end is not None:
+            self.start, self.end = clamp((start, end), self.info.size)
         self.position = self.start
         self._if_match, self._pinned = self.info.revision, True
-        self._deadline = connection.live.retry.start(size=self.end - self.start)
+        self._deadline.extend(self.end - self.start)
 
     def read(self, size: int = READ_BYTES) -> bytes:
         """Return some bytes, at most *size*; ``b""`` at the end and not before."""
+        return bytes(self.piece(size))
+
+    def piece(self, size: int = READ_BYTES) -> Piece:
+        """As `read`, and nothing is copied."""
         while self.position < self.end:
             interrupt.check()
-            wanted = min(size, self.end - self.position)
             try:
-                data = self._body.read(wanted)
+                data = self._body.read(min(size, self.end - self.position))
                 if not data:
                     raise Unavailable(
                         f"the body ended {self.end - self.position} bytes early",
@@ -108,7 +115,7 @@ class ObjectStream:
     def drain(self, sink: Sink) -> int:
         """Give *sink* all that is left, with each piece's offset, and return its CRC-32."""
         crc32 = 0
-        while data := self.read():
+        while data := self.piece():
             sink(self.position - len(data), data)
             crc32 = zlib.crc32(data, crc32)
         return crc32
@@ -129,36 +136,29 @@ class ObjectStream:
 
     def _open(self, start: int, end: int | None) -> OpenRead:
         while True:
+            live = self._connection.live
             try:
-                body = self._open_once(start, end)
+                body = live.driver.read(self._key, start=start, end=end, if_match=self._if_match)
+                if self._if_match is not None:
+                    self._check(body)
             except PortableError as error:
+                if self._pinned and isinstance(error, PreconditionFailed):
+                    raise ObjectChanged(
+                        "the object was replaced while it was being read; read it again from "
+                        "its start"
+                    ) from error
                 self._pause(error)
             else:
-                self._connection.live.retry.budget.refund()
+                live.retry.budget.refund()
                 return body
 
-    def _open_once(self, start: int, end: int | None) -> OpenRead:
-        driver = self._connection.driver
+    def _check(self, body: OpenRead) -> None:
+        """Its revision, which some servers leave to us."""
         try:
-            body = driver.read(self._key, start=start, end=end, if_match=self._if_match)
-        except PreconditionFailed as error:
-            if self._pinned:
-                raise self._changed() from error
-            raise
-        try:
-            check_revision(body.info, self._if_match)  # which some servers leave to us
-        except PreconditionFailed as error:
+            check_revision(body.info, self._if_match)
+        except PreconditionFailed:
             body.close()
-            if self._pinned:
-                raise self._changed() from error
             raise
-        return body
-
-    @staticmethod
-    def _changed() -> ObjectChanged:
-        return ObjectChanged(
-            "the object was replaced while it was being read; read it again from its start"
-        )
 
 
 def clamp(wanted: Range, size: int) -> tuple[int, int]:
@@ -184,8 +184,10 @@ def get(connection: Connection, key: str, wanted: Range | None, if_match: str | 
     """An object's bytes, or a range of them."""
     if wanted is not None:
         return _get_range(connection, key, wanted, if_match)
-
-    return reread(partial(_whole, connection, key, if_match))
+    try:
+        return _whole(connection, key, if_match)
+    except UNSTEADY:
+        return reread(partial(_whole, connection, key, if_match), times=REREADS - 1)
 
 
 def _whole(connection: Connection, key: str, if_match: str | None) -> bytes:
@@ -197,22 +199,22 @@ def _whole(connection: Connection, key: str, if_match: str | None) -> bytes:
             buffer.prepare(info.size)
             verify(connection, info, _drained(connection, key, stream, buffer.write))
             return buffer.take()
-        data = stream.read()
+        data = bytes(stream.piece())
         while stream.position < stream.end:
-            data += stream.read()
+            data += stream.piece()
     finally:
         stream.close()
     verify(connection, info, zlib.crc32(data))
     return data
 
 
-def reread(read: Callable[[], T]) -> T:
+def reread(read: Callable[[], T], *, times: int = REREADS) -> T:
     """Return what *read* returns; read again, a few times, when it isn't what was written."""
     for attempt in count(1):
         try:
             return read()
-        except (IntegrityError, ObjectChanged):  # a bit may not flip again, and a writer be done
-            if attempt == REREADS:
+        except UNSTEADY:
+            if attempt == times:
                 raise
     raise AssertionError("the last attempt returns or raises")
 
@@ -253,8 +255,7 @@ def expected_crc32(info: StoredObject) -> int | None:
     """The CRC-32 that the writer left, wherever it rides."""
     if info.crc32 is not None:
         return info.crc32
-    stamp = read_stamp(info.metadata or {})
-    return stamp.crc32 if stamp else None
+    return read_crc32(info.metadata) if info.metadata else None
 
 
 def verify(connection: Connection, info: StoredObject, crc32: int) -> StoredObject:
@@ -345,7 +346,7 @@ def _drain_large(connection: Connection, key: str, stream: ObjectStream, sink: S
     """
     clock = connection.surroundings.clock
     crc32, sampled, since = 0, 0, clock()
-    while data := stream.read():
+    while data := stream.piece():
         sink(stream.position - len(data), data)
         crc32 = zlib.crc32(data, crc32)
         if stream.position - sampled >= SAMPLE_BYTES:
@@ -426,11 +427,11 @@ class _Buffer:
             self._file = io.BytesIO(bytes(size))
             self._view = self._file.getbuffer()
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: Piece) -> None:
         if self._view is not None:
             self._view[offset : offset + len(data)] = data
         else:
-            self._whole = data if self._whole is None else self._whole + data
+            self._whole = bytes(data) if self._whole is None else self._whole + data
 
     def take(self) -> bytes:
         if self._file is None or self._view is None:

@@ -16,7 +16,7 @@ from portable.errors import (
     InvalidArgument,
     PortableError,
 )
-from portable.storage.bodies import Piece, Source
+from portable.storage.bodies import Body, Piece, Source, opened
 from portable.storage.checksums import combine
 from portable.storage.driver import Part, StoredObject, UploadedPart
 from portable.storage.writes import Write, WriteRequest, completed
@@ -32,6 +32,20 @@ PARTS_A_SIZE = 1000
 Progress = Callable[[int, int | None], None]
 
 
+def put(
+    connection: Connection,
+    key: str,
+    data: Body,
+    request: WriteRequest,
+    progress: Progress | None = None,
+) -> StoredObject:
+    """Store what a user gives at the full key *key*."""
+    if isinstance(data, bytes) and len(data) < part_bytes(connection, len(data)):
+        return _put(connection, key, data, request, progress)  # as most are: nothing to open
+    with opened(data) as source:
+        return store(connection, key, source, request, progress)
+
+
 def store(
     connection: Connection,
     key: str,
@@ -45,9 +59,7 @@ def store(
         begun = source.read(longest)
         if len(begun) < longest:
             source.check()
-            if progress is not None:
-                progress(len(begun), source.size)  # what it raises must come before the object does
-            return Write(connection, key, request).put(begun)
+            return _put(connection, key, begun, request, progress)
     upload = Upload(connection, key, request, size=source.size, progress=progress)
     try:
         if begun is not None:  # the source grew
@@ -58,6 +70,18 @@ def store(
     except BaseException:
         upload.abort()
         raise
+
+
+def _put(
+    connection: Connection,
+    key: str,
+    body: Piece,
+    request: WriteRequest,
+    progress: Progress | None,
+) -> StoredObject:
+    if progress is not None:
+        progress(len(body), len(body))  # what it raises must come before the object does
+    return Write(connection, key, request).put(body)
 
 
 class Upload:
@@ -241,7 +265,7 @@ class Upload:
 
 def part_bytes(connection: Connection, size: int | None) -> int:
     """How long the first parts of an object of *size* bytes are; `None`: nobody knows yet."""
-    able = connection.capabilities
+    able = connection.live.capabilities
     if size is not None and size > able.part_max * able.parts_max:
         raise InvalidArgument(
             f"{size} bytes are more than one object can hold here: "

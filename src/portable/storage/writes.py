@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from portable.storage.connection import Connection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class WriteRequest:
-    """A write as the user asked for it, checked."""
+    """A write as the user asked for it, checked. Never changed."""
 
     content_type: str
     metadata: dict[str, str]
@@ -59,7 +59,7 @@ class Write:
     def options(self, crc32: int | None) -> WriteOptions:
         """What the driver is told; *crc32* is of the whole content, where it is known."""
         request = self._request
-        ascii_only = self._connection.capabilities.metadata_ascii
+        ascii_only = self._connection.live.capabilities.metadata_ascii
         return WriteOptions(
             content_type=request.content_type,
             metadata=stamped(request.metadata, Stamp(self.id, crc32), ascii_only=ascii_only),

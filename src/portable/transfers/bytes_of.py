@@ -63,7 +63,7 @@ def _piece(file: int, size: int) -> Piece:
     return view[:done]
 
 
-def write_at(file: int, offset: int, data: bytes) -> None:
+def write_at(file: int, offset: int, data: Piece) -> None:
     """Write all of *data*."""
     view = memoryview(data)
     while view:

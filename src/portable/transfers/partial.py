@@ -17,6 +17,7 @@ from portable.storage.reads import ObjectStream, _run_all, verify
 from portable.transfers.bytes_of import crc32_of, write_at
 
 if TYPE_CHECKING:
+    from portable.storage.bodies import Piece
     from portable.storage.connection import Connection
     from portable.storage.driver import StoredObject
 
@@ -86,7 +87,7 @@ class Download:
         self._crcs[start] = crc32
         os.write(self._notes, f"{start} {crc32:08x}\n".encode())  # appended, one call: whole lines
 
-    def _write(self, offset: int, data: bytes) -> None:
+    def _write(self, offset: int, data: Piece) -> None:
         write_at(self._file, offset, data)
         self._moved(len(data))
 

@@ -21,6 +21,7 @@ from portable.transfers.places import Folder, Place, Shelf
 from portable.transfers.walk import file_token
 
 if TYPE_CHECKING:
+    from portable.storage.bodies import Piece
     from portable.storage.connection import Connection
     from portable.storage.driver import StoredObject
     from portable.transfers.items import Item
@@ -183,7 +184,7 @@ class Downloading:
         connection, full = self.source.connection, self.source.prefix + item.name
         with self.landing.arriving(item.name, seen) as arrival:
 
-            def write(offset: int, data: bytes) -> None:
+            def write(offset: int, data: Piece) -> None:
                 write_at(arrival.file, offset, data)
                 moved(len(data))
 

@@ -206,7 +206,9 @@ def test_a_missing_object_and_a_missing_bucket_are_told_apart(open_bucket: Open)
         open_bucket(bucket="no-such-bucket-here").get("missing")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.text(max_size=20),
     st.text(max_size=20),
