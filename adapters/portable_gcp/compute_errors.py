@@ -122,6 +122,7 @@ def from_operation(operation: Any) -> PortableError:
     first = next((each for each in about if each.code in BY_CODE), about[0])
     status = int(operation.http_error_status_code or 400)
     found = _error(status, first.code, first.message)
+    found.ambiguous = False  # what it was for hasn't happened
     found.__cause__ = from_http_status(status, first.message)  # type: ignore[no-untyped-call]
     return found
 
@@ -134,7 +135,7 @@ def _error(status: int, code: str, words: str, seconds: float | None = None) -> 
         hint = "set 'public_address' to false, and let the subnetwork reach storage"
     return kind(
         f"{words or 'no reason given'} ({code or status}){f'; {hint}' if hint else ''}",
-        ambiguous=status >= 500,
+        ambiguous=kind is Unavailable and status >= 500,
         retry_after=seconds,
     )
 

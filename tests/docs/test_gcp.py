@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from portable.adapter import StorageSettings
+from portable.adapter import ComputeSettings, StorageSettings
 from portable_gcp import ADAPTER
+from portable_gcp.compute_settings import GceSettings
 from portable_gcp.settings import GcsSettings
 from tests.docs.test_settings import default_of, table
 
@@ -15,6 +16,13 @@ def test_settings_are_documented_with_their_defaults() -> None:
     common = {field.name for field in dataclasses.fields(StorageSettings)}
     own = [field for field in dataclasses.fields(GcsSettings) if field.name not in common]
     written = {name: default for name, default, _ in table("gcp.md", "Settings of `gcp`")}
+    assert written == {f"`{field.name}`": default_of(field) for field in own}
+
+
+def test_settings_of_machines_are_documented_with_their_defaults() -> None:
+    common = {field.name for field in dataclasses.fields(ComputeSettings)}
+    own = [field for field in dataclasses.fields(GceSettings) if field.name not in common]
+    written = {name: default for name, default, _ in table("gcp.md", "Settings of machines")}
     assert written == {f"`{field.name}`": default_of(field) for field in own}
 
 

@@ -9,7 +9,7 @@ from portable.testing.emulators._provider import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
     "aws": Provider(servers="ministack and FakeEc2", extra="aws", run=_aws.run),
-    "gcp": Provider(servers="FakeGcs and FakePubSub", extra="gcp", run=_gcp.run),
+    "gcp": Provider(servers="FakeGcs, FakePubSub and FakeGce", extra="gcp", run=_gcp.run),
     "azure": Provider(servers="Azurite", extra="azure", run=_azure.run),
     "digitalocean": Provider(servers="SeaweedFS", extra="digitalocean", run=_digitalocean.run),
 }

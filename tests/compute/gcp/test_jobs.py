@@ -1,0 +1,96 @@
+"""Jobs on Compute Engine, kept in Google Cloud Storage, both by their fakes; end to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portable.compute.compute import Compute
+from portable.errors import QuotaExceeded
+from portable.testing.fakes.gce import FakeGce
+from portable.testing.fakes.gcs import FakeGcs
+from portable.testing.fakes.machines import Boot
+from portable.testing.targets.gce import ZONE, open_gce
+
+FAST = {"heartbeat": 0.2, "machines": 2}
+
+
+@pytest.fixture
+def compute(server: FakeGce, tmp_path: Path) -> Iterator[Compute]:
+    with FakeGcs() as storage:
+        compute = open_gce(server, storage, tmp_path, **FAST)
+        yield compute
+        compute.close()
+
+
+def until(true: Callable[[], object], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_job_leaves_neither_machine_nor_disk(server: FakeGce, compute: Compute) -> None:
+    job = compute.submit("echo on $PORTABLE_TASK_INDEX; exit 3")
+    result = job.wait(30)
+    assert (result.status, result.exit_code) == ("failed", 3)
+    assert list(job.logs()) == ["on 0"]
+    until(lambda: not server.machines)
+    assert server.disks == []
+
+
+def test_machine_of_a_job_knows_no_secret_but_its_url(server: FakeGce, compute: Compute) -> None:
+    """No account, and no value of the environment, which others in the project could read."""
+    job = compute.submit("sleep 30", env={"TOKEN": "hush-hush"})
+    (machine,) = server.machines
+    assert "serviceAccounts" not in machine.asked
+    assert "hush-hush" not in str(machine.asked)
+    assert len(machine.metadata("startup-script")) < 2048
+    assert machine.asked["labels"]["portable-job"] == job.id
+    job.cancel()
+    assert job.wait(30).status == "cancelled"
+    until(lambda: not server.machines)
+
+
+def test_job_whose_spot_machine_is_taken_away_runs_again(
+    server: FakeGce, compute: Compute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing on it heard the warning."""
+    monkeypatch.setattr("portable.compute.verdicts.SILENT_SECONDS", 0.5)
+    first = tmp_path / "first"
+    stays = f"trap '' TERM; touch {first}; sleep 30"
+    job = compute.submit(f"test -e {first} || {{ {stays}; }}", spot=True, retries=1)
+    until(first.exists)
+    (machine,) = server.machines
+    server.preempt(ZONE, machine.name, 0.2)
+    result = job.wait(60)
+    assert (result.status, result.attempts) == ("succeeded", 2)
+    until(lambda: not server.machines)
+
+
+def test_quota_is_an_error_of_the_submit(server: FakeGce, compute: Compute) -> None:
+    server.fail("QUOTA_EXCEEDED", "Quota 'CPUS' exceeded. Limit: 0.0 in region us-east1.", times=9)
+    with pytest.raises(QuotaExceeded, match="'CPUS' exceeded"):
+        compute.submit("true")
+    assert server.machines == []
+
+
+def test_google_deletes_what_nobody_ends(server: FakeGce, compute: Compute) -> None:
+    """Where the client has vanished, the machine does nothing, and its watchdog doesn't work."""
+    server.host.next(Boot(runs=False, poweroff=False))
+    compute.submit("true", timeout=60)
+    assert [machine.status for machine in server.machines] == ["RUNNING"]
+    server.advance(60 + 600 + 60)
+    until(lambda: not server.machines)
+    assert server.disks == []
+
+
+def test_switched_off_machine_is_reaped(server: FakeGce, compute: Compute) -> None:
+    """Its client has vanished: Compute Engine keeps the disk of what has switched itself off."""
+    compute.submit("true")
+    until(lambda: [machine.status for machine in server.machines] == ["TERMINATED"])
+    compute.reap(dry_run=False)
+    until(lambda: not server.machines)
