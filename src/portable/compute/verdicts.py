@@ -118,7 +118,8 @@ def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Ex
     launched = memory.launched(site, record, attempt)
     clock = site.connection.surroundings.clock
     pause = min(record.heartbeat, 1.0) if site.able.files else record.heartbeat
-    if launched is None or clock() - memory.looked.get(place, clock() - pause) < pause:
+    looked = memory.looked.get(place)
+    if launched is None or (looked is not None and clock() - looked < pause):
         return None
     memory.looked[place] = clock()
     machine = site.machine(launched.id)
