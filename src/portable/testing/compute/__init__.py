@@ -15,7 +15,10 @@ from portable.testing.compute.capabilities import CapabilityCases
 from portable.testing.compute.ending import EndCases
 from portable.testing.compute.finding import FindCases
 from portable.testing.compute.harness import CannotHappen, ComputeHarness, ComputeOracle
+from portable.testing.compute.jobs import JobCases
 from portable.testing.compute.launching import LaunchCases
+from portable.testing.compute.losing import LossCases
+from portable.testing.compute.orphans import OrphanCases
 from portable.testing.compute.quirks import COMPUTE_QUIRKS
 from portable.testing.compute.refusals import RefusalCases
 from portable.testing.conformance import cases_of
@@ -36,6 +39,9 @@ class ComputeConformance(
     AgainCases,
     RefusalCases,
     CapabilityCases,
+    JobCases,
+    LossCases,
+    OrphanCases,
 ):
     """What an adapter has to do; a subclass has a fixture `harness` that returns a `ComputeHarness`."""
 

@@ -9,48 +9,12 @@ import itertools
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from portable.compute.driver import ComputeCapabilities, ComputeDriver, Launch
+from portable.compute.driver import ComputeDriver, Launch
 from portable.compute.types import InstanceInfo
 from portable.errors import InstanceNotFound, NoCapacity, PortableError, QuotaExceeded, Unavailable
+from portable.testing.compute.around import ComputeDriverAround
 from portable.testing.compute.harness import ComputeHarness
-
-
-class ComputeDriverAround:
-    """A driver that hands every call on; a subclass changes some."""
-
-    def __init__(self, inner: ComputeDriver) -> None:
-        self.inner = inner
-
-    @property
-    def capabilities(self) -> ComputeCapabilities:
-        return self.inner.capabilities
-
-    @property
-    def native(self) -> Any:
-        return self.inner.native
-
-    def launch(self, wanted: Launch) -> InstanceInfo:
-        return self.inner.launch(wanted)
-
-    def get(self, id: str) -> InstanceInfo | None:
-        return self.inner.get(id)
-
-    def list(self, tags: Mapping[str, str]) -> Iterator[InstanceInfo]:
-        return self.inner.list(tags)
-
-    def start(self, id: str) -> None:
-        self.inner.start(id)
-
-    def stop(self, id: str) -> None:
-        self.inner.stop(id)
-
-    def terminate(self, id: str) -> None:
-        self.inner.terminate(id)
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 class IgnoresTokens(ComputeDriverAround):

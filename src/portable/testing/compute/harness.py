@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from portable.compute import Compute
     from portable.compute.driver import ComputeDriver
+    from portable.storage import Bucket
     from portable.testing.fakes.machines import Boot
 
 Refusal = Literal["quota", "capacity", "throttled", "denied", "broken"]
@@ -82,6 +84,10 @@ class ComputeHarness:
         connect: Makes the driver under test; each call makes another one of the same place.
         oracle: Sees the same place. Machines run on this computer, so that a script can write
             into a folder of the test's.
+        open_compute: Opens the place with some of the core's settings changed, such as
+            ``open_compute(heartbeat=1.0)``; each call makes a new `Compute` of the same jobs.
+            `None` where no jobs are run, and only the driver is looked at.
+        storage: The bucket that jobs are kept in, and what they read and write is in; empty.
         machine: A type of machine that there is; empty where there are none.
         image: An image by its plain name; empty where there are none.
         unknown_id: An id that no machine has.
@@ -93,6 +99,8 @@ class ComputeHarness:
 
     connect: Callable[[], ComputeDriver]
     oracle: ComputeOracle
+    open_compute: Callable[..., Compute] | None = None
+    storage: Bucket | None = None
     machine: str = ""
     image: str = ""
     unknown_id: str = "there-is-none"

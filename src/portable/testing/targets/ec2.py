@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from portable.compute import Compute
+from portable.storage import Bucket
 from portable.testing.compute.harness import ComputeHarness, ComputeOracle, Refusal
 from portable.testing.fakes.ec2 import FakeEc2
 from portable.testing.fakes.machines import Boot
-from portable.testing.targets.s3 import REGION
+from portable.testing.targets.s3 import REGION, open_s3_bucket
 from portable_aws.compute import EC2Compute
 from portable_aws.settings import Ec2Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
+BUCKET = "jobs"  # on the same moto
 MACHINE = "t3.micro"
 ENDED = ("shutting-down", "terminated")
 REFUSALS: Mapping[Refusal, tuple[str, int]] = {
@@ -95,14 +99,27 @@ def ec2_client(server: FakeEc2, **settings: Any) -> EC2Client:
     return client
 
 
+def open_ec2_compute(server: FakeEc2, storage: Callable[[], Bucket], **settings: Any) -> Compute:
+    """Jobs on the fake, kept in *storage*."""
+    wanted = Ec2Settings(region=REGION, endpoint=server.endpoint, **settings)
+    return Compute(partial(EC2Compute, wanted), wanted, provider="aws", storage=storage)
+
+
+def _open_storage(server: FakeEc2, folder: str) -> Bucket:
+    return open_s3_bucket(BUCKET, prefix=folder, region=REGION, endpoint=server.moto)
+
+
 def ec2_harness(server: FakeEc2, client: EC2Client) -> ComputeHarness:
     """Machines on the fake; what an earlier case ordered to go wrong is forgotten."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     server.clear()
+    storage = partial(_open_storage, server, f"jobs-{uuid.uuid4().hex[:12]}")
     return ComputeHarness(
         connect=partial(EC2Compute, Ec2Settings(region=REGION, endpoint=server.endpoint)),
         oracle=Ec2Oracle(server, client),
+        open_compute=partial(open_ec2_compute, server, storage),
+        storage=storage(),
         machine=MACHINE,
         image="ubuntu-24.04",
         unknown_id="i-0123456789abcdef0",

@@ -27,17 +27,11 @@ from portable.errors import (
 )
 from portable.testing.fakes.ec2 import FakeEc2
 from portable.testing.faults import Fault, FaultProxy
-from portable.testing.targets.s3 import isolate
 from portable_aws.compute import EC2Compute
 from portable_aws.compute_images import architecture, parameter
 from portable_aws.settings import Ec2Settings
 
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id"
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(monkeypatch)
 
 
 @pytest.fixture

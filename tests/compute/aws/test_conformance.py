@@ -9,15 +9,9 @@ import pytest
 from portable.testing import ComputeConformance, ComputeHarness
 from portable.testing.fakes.ec2 import FakeEc2
 from portable.testing.targets.ec2 import ec2_harness
-from portable.testing.targets.s3 import isolate
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(monkeypatch)
 
 
 class TestEc2(ComputeConformance):

@@ -10,7 +10,6 @@ import pytest
 from portable.testing import ComputeConformance, ComputeHarness
 from portable.testing.compute.breaks import COMPUTE_BREAKS, broken
 from portable.testing.targets.ec2 import ec2_harness
-from portable.testing.targets.s3 import isolate
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -28,10 +27,7 @@ def class_of(name: str) -> str:
 def _suite(name: str) -> type[ComputeConformance]:
     class Suite(ComputeConformance):
         @pytest.fixture
-        def harness(
-            self, fake_ec2: FakeEc2, ec2_client: EC2Client, monkeypatch: pytest.MonkeyPatch
-        ) -> ComputeHarness:
-            isolate(monkeypatch)
+        def harness(self, fake_ec2: FakeEc2, ec2_client: EC2Client) -> ComputeHarness:
             harness = ec2_harness(fake_ec2, ec2_client)
             if name == SOUND:
                 return harness

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from portable.testing.compute.breaks import COMPUTE_BREAKS
-from tests.compute.broken import SOUND, class_of
+from tests.compute.aws.broken import SOUND, class_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTICED_BY: Mapping[str, str] = {
     "ignores_tokens": "test_second_launch_finds_the_machine",
     "mangles_scripts": "test_boot_script_arrives_as_it_is",
@@ -46,7 +46,7 @@ def _failed() -> Mapping[str, set[str]]:
     nodes |= {f"{class_of(SOUND)}::{case}" for case in NOTICED_BY.values()}
     command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [*command, *(f"tests/compute/broken.py::{node}" for node in sorted(nodes))],
+        [*command, *(f"tests/compute/aws/broken.py::{node}" for node in sorted(nodes))],
         cwd=ROOT,
         capture_output=True,
         text=True,
