@@ -15,7 +15,6 @@ from portable_local.compute.machine import Machine
 from portable_local.compute.settings import LocalComputeSettings
 from portable_local.errors import translated
 
-
 KEPT_SECONDS = 24 * 3600.0  # the folder of a machine that has ended
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import threading
 from pathlib import Path
@@ -30,8 +31,10 @@ from portable_local.queue.errors import meaning_of
 from portable_local.queue.file import check, make
 
 BUSY_SECONDS = 5.0  # how long SQLite itself waits for the write lock
-# Some 3 pages of 4 KiB a change: about the 1,000 pages that SQLite would choose.
+# Some 2 pages of 4 KiB a change: about the 1,000 pages that SQLite would choose. A checkpoint syncs,
+# which commits that needn't be durable are to be spared.
 CHECKPOINT_CHANGES = 400
+CHECKPOINT_CHANGES_NOT_DURABLE = 1000
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 # The log is written where it was written before, so that there is nothing to sync but its content.
@@ -53,6 +56,7 @@ class Connections:
         self.path = path
         self.durable = durable
         self.busy = busy
+        self.checkpoint_changes = CHECKPOINT_CHANGES if durable else CHECKPOINT_CHANGES_NOT_DURABLE
         self._local = threading.local()
 
     @property
@@ -90,6 +94,8 @@ class Session:
         self._turn = threading.RLock()  # a fork waits for it
         self._connection: sqlite3.Connection | None = None
         self._log = -1
+        self._mark = ""
+        self._next = 0
         self._changes = 0
         self._bytes = 0
 
@@ -118,6 +124,18 @@ class Session:
         finally:
             self._turn.release()
 
+    def ids(self, now: float, count: int, *, after: str | None = None) -> list[str]:
+        """Ids for messages that are sent now, in their order; no other session draws the same.
+
+        Args:
+            after: An id that they are to follow, even if the clock was set back.
+        """
+        first = max(int(now * 1_000_000), self._next)
+        if after is not None:
+            first = max(first, int(after.partition("-")[0], 16) + 1)
+        self._next = first + count
+        return [f"{number:014x}-{self._mark}" for number in range(first, self._next)]
+
     def committed(self, size: int = 0, *, kept: bool = True) -> None:
         """Say that a transaction has ended in which bodies of *size* bytes were written.
 
@@ -129,7 +147,7 @@ class Session:
         self._bytes += size
         if kept and self._of.durable:
             self._keep()
-        if self._changes >= CHECKPOINT_CHANGES or self._bytes >= CHECKPOINT_BYTES:
+        if self._changes >= self._of.checkpoint_changes or self._bytes >= CHECKPOINT_BYTES:
             self._checkpoint()
 
     def hold(self) -> None:
@@ -177,6 +195,7 @@ class Session:
             connection.close()
             raise
         self._connection = connection
+        self._mark = secrets.token_hex(6)
         return connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -200,7 +219,7 @@ class Session:
         except OSError as error:
             # What a disk failed to keep once it may claim to have the next time: the next
             # checkpoint writes it all elsewhere.
-            self._changes = CHECKPOINT_CHANGES
+            self._changes = self._of.checkpoint_changes
             raise Unavailable(f"the disk failed: {error.strerror}", ambiguous=True) from error
 
     def _checkpoint(self) -> None:

@@ -7,8 +7,9 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from portable import interrupt
 from portable.errors import NoSpace, PortableError, QueueNotFound
@@ -16,10 +17,12 @@ from portable.queue.driver import Leased, WireMessage
 from portable.queue.types import QueueStats
 from portable_local.queue import statements as sql
 from portable_local.queue.bell import FIRST_PAUSE, LONGEST_PAUSE, bell_of
-from portable_local.queue.connections import BUSY_SECONDS, Connections
+from portable_local.queue.connections import BUSY_SECONDS, Connections, Session
+from portable_local.queue.file import BODY_MAX
+from portable_local.queue.leases import Lease, lease_of
 from portable_local.queue.settings import LocalQueueSettings
-from portable_sql.leases import Lease, draw_secret, lease_lost, leases_of, settled
-from portable_sql.rows import CAPABILITIES, DEDUP_SECONDS, attributes_text, leased
+from portable_sql.leases import draw_secret, lease_lost
+from portable_sql.rows import CAPABILITIES, DEDUP_SECONDS, Row, attributes_text, leased
 
 # Sends stop when the disk has less left, so that receive and ack, which write too, still work.
 RESERVE_BYTES = 16 * 1024 * 1024
@@ -76,22 +79,27 @@ class SQLiteQueue:
 
     def send(self, messages: Sequence[WireMessage]) -> Sequence[str | PortableError]:
         now = self._clock()
-        size = careful = 0
+        size, plain = 0, True
         for message in messages:
-            size += len(message.body)
-            careful = careful or message.group is not None or message.dedup_id is not None
+            length = len(message.body)
+            size += length
+            if length > BODY_MAX or message.group is not None or message.dedup_id is not None:
+                plain = False
         self._keep_reserve(size + MESSAGE_BYTES * len(messages), now)
         session = self._connections.session
         with session as connection:
-            if careful:
-                ids: Iterable[int] = self._send_in_order(connection, messages, now)
-            elif len(messages) == 1:
-                ids = (_insert(connection, sql.SEND, self._row(messages[0], now)),)
+            if not plain:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(sql.FORGET, (now,))
+                ids = [self._send_one(session, connection, each, now) for each in messages]
+                connection.execute("COMMIT")
             else:
-                ids = _send_at_once(connection, [self._row(message, now) for message in messages])
+                ids = session.ids(now, len(messages))
+                rows = [self._row(*each, now) for each in zip(ids, messages, strict=True)]
+                _insert(connection, rows)
             session.committed(size)
         self._bell.ring()
-        return [str(number) for number in ids]
+        return ids
 
     def receive(self, limit: int, *, wait: float, lease: float) -> Sequence[Leased]:
         end = time.monotonic() + wait
@@ -112,52 +120,47 @@ class SQLiteQueue:
                 return []
 
     def ack(self, receipts: Sequence[str]) -> Sequence[PortableError | None]:
-        leases = leases_of(receipts)
-        if len(leases) == 1 and leases[0] is not None and not leases[0].grouped:
-            return [self._ack_one(leases[0])]
+        leases = [lease_of(receipt) for receipt in receipts]
+        grouped = any(lease.grouped for lease in leases if lease is not None)
+        alone = len(leases) == 1 and not grouped
         session = self._connections.session
         with session as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            rows = self._held(connection, sql.ACK, (), leases)
-            groups = {group for _, _, group in rows if group is not None}
-            for group in groups:
-                connection.execute(sql.PROMOTE, (self._name, group))
-            connection.execute("COMMIT")
+            if not alone:  # else one statement does it, a transaction by itself
+                connection.execute("BEGIN IMMEDIATE")
+            answers = self._settled(connection, leases, self._remove)
+            if not alone:
+                connection.execute("COMMIT")
             session.committed()
-        if groups:
+        if grouped:
             self._bell.ring()
-        return settled(leases, {row[:2] for row in rows})
-
-    def _ack_one(self, lease: Lease) -> PortableError | None:
-        """Ack what no other message waits for: one statement, a transaction by itself."""
-        session = self._connections.session
-        with session as connection:
-            given = (lease.message, lease.secret, self._name, self._clock())
-            if connection.execute(sql.ACK_ONE, given).rowcount:
-                session.committed()
-                return None
-            self._must_exist(connection)
-        return lease_lost()
+        return answers
 
     def extend(self, receipts: Sequence[str], lease: float) -> Sequence[str | PortableError]:
-        leases = leases_of(receipts)
+        leases = [lease_of(receipt) for receipt in receipts]
         session = self._connections.session
         with session as connection:
             connection.execute("BEGIN IMMEDIATE")
             until = self._clock() + lease
-            rows = self._held(connection, sql.EXTEND, (until, lease > 0), leases)
+
+            def move(connection: sqlite3.Connection, held: Lease) -> bool:
+                given = (*self._place(held), until, lease > 0)
+                return connection.execute(sql.EXTEND, given).rowcount > 0
+
+            answers = self._settled(connection, leases, move)
             connection.execute("COMMIT")
             session.committed(kept=False)
         self._bell.ring()
-        answers = settled(leases, {row[:2] for row in rows})
-        return [error or receipt for error, receipt in zip(answers, receipts, strict=True)]
+        return [
+            lost or cast("Lease", held)._replace(until=until).receipt
+            for held, lost in zip(leases, answers, strict=True)
+        ]
 
     def peek(self, limit: int) -> Sequence[Leased]:
         with self._connections.session as connection:
-            rows = connection.execute(sql.PEEK, (self._name, self._clock(), limit)).fetchall()
+            rows = connection.execute(sql.DUE, (self._name, self._clock(), limit)).fetchall()
             if not rows:
                 self._must_exist(connection)
-        return [leased(row, None) for row in rows]
+        return [leased(row, "") for _, *row in rows]
 
     def stats(self) -> QueueStats:
         now = self._clock()
@@ -177,12 +180,15 @@ class SQLiteQueue:
         session = self._connections.session
         with session as connection:
             self._must_exist(connection)
-            (last,) = connection.execute("SELECT max(id) FROM message").fetchone()
+        until = self._clock()
         removed = PURGED_AT_ONCE
         while removed == PURGED_AT_ONCE:  # in pieces, so that nobody waits for long
             with session as connection:
-                piece = (self._name, last, PURGED_AT_ONCE)
-                removed = connection.execute(sql.PURGE, piece).rowcount
+                connection.execute("BEGIN IMMEDIATE")
+                old = connection.execute(sql.OLD, (self._name, until, PURGED_AT_ONCE)).fetchall()
+                connection.executemany(sql.REMOVE, ((self._name, *each) for each in old))
+                connection.execute("COMMIT")
+                removed = len(old)
                 session.committed(removed * 100)
         with session as connection:  # what was sent meanwhile may wait for what was removed
             connection.execute(sql.PROMOTE_ALL, (self._name,))
@@ -207,33 +213,31 @@ class SQLiteQueue:
             )
         self._unseen, self._seen_at = size, now
 
-    def _row(self, message: WireMessage, now: float) -> tuple[object, ...]:
+    def _row(self, id: str, message: WireMessage, now: float) -> tuple[object, ...]:
         attributes = attributes_text(message.attributes)
-        due = now + message.delay
-        number = int(now * 1_000_000)
-        return (number, self._name, due, now, message.group, attributes, message.body)
+        body = message.body if len(message.body) <= BODY_MAX else None
+        return (self._name, now + message.delay, id, now, message.group, attributes, body)
 
-    def _send_in_order(
-        self, connection: sqlite3.Connection, messages: Iterable[WireMessage], now: float
-    ) -> list[int]:
-        """Send messages of which some have a group or an id for de-duplication."""
-        ids = []
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(sql.FORGET, (now,))
-        for message in messages:
-            known = None
-            if message.dedup_id:
-                key = (self._name, message.dedup_id)
-                known = connection.execute(sql.SENT_BEFORE, (*key, now)).fetchone()
-            if known is None:
-                number = _insert(connection, sql.SEND_IN_GROUP, self._row(message, now))
-                if message.dedup_id:
-                    connection.execute(sql.REMEMBER, (*key, number, now + DEDUP_SECONDS))
-            else:
-                (number,) = known
-            ids.append(number)
-        connection.execute("COMMIT")
-        return ids
+    def _send_one(
+        self, session: Session, connection: sqlite3.Connection, message: WireMessage, now: float
+    ) -> str:
+        """Send a message that may have a group, an id for de-duplication, or a long body."""
+        key = (self._name, message.dedup_id)
+        if message.dedup_id is not None:
+            known = connection.execute(sql.SENT_BEFORE, (*key, now)).fetchone()
+            if known is not None:
+                return str(known[0])
+        last = None
+        if message.group is not None:
+            of_group = (self._name, message.group)
+            (last,) = connection.execute(sql.LAST_OF_GROUP, of_group).fetchone()
+        (id,) = session.ids(now, 1, after=last)
+        if len(message.body) > BODY_MAX:
+            connection.execute(sql.SEND_LARGE, (id, message.body))
+        connection.execute(sql.SEND_IN_GROUP, self._row(id, message, now))
+        if message.dedup_id is not None:
+            connection.execute(sql.REMEMBER, (*key, id, now + DEDUP_SECONDS))
+        return id
 
     def _look(self) -> tuple[int, float]:
         """The number that changes with the file, and when a message is or was due."""
@@ -253,42 +257,60 @@ class SQLiteQueue:
         session = self._connections.session
         with session as connection:
             now = self._clock()
-            given = (secret, now + lease, self._name, now)
+            until = now + lease
             if limit == 1:
-                rows = connection.execute(sql.LEASE_ONE, given).fetchall()
+                given = (self._name, now, secret, until)
+                rows = connection.execute(sql.LEASE_NEXT, given).fetchall()
             else:
-                rows = connection.execute(sql.LEASE, (*given, limit)).fetchall()
-                rows.sort()  # RETURNING has no order
+                rows = self._lease_many(connection, limit, now, secret, until)
             if rows:
                 session.committed(kept=False)
-        return [leased(row, secret) for row in rows]
+        return [
+            leased(row, Lease(row[0], until, secret, row[5] is not None).receipt) for row in rows
+        ]
 
-    def _held(
+    def _lease_many(
+        self, connection: sqlite3.Connection, limit: int, now: float, secret: int, until: float
+    ) -> list[Row]:
+        connection.execute("BEGIN IMMEDIATE")
+        found = connection.execute(sql.DUE, (self._name, now, limit)).fetchall()
+        given = ((self._name, None, secret, until, due, id) for due, id, *_ in found)
+        connection.executemany(sql.LEASE, given)
+        connection.execute("COMMIT")
+        return [
+            (id, body, attributes, attempts + 1, sent_at, group)
+            for _, id, body, attributes, attempts, sent_at, group in found
+        ]
+
+    def _settled(
         self,
         connection: sqlite3.Connection,
-        statement: str,
-        values: tuple[object, ...],
-        leases: Iterable[Lease | None],
-    ) -> list[tuple[int, int, str | None]]:
-        """Run *statement* on messages whose leases last.
-
-        Returns:
-            Message, secret and group of each.
-        """
+        leases: Sequence[Lease | None],
+        settle: Callable[[sqlite3.Connection, Lease], bool],
+    ) -> list[PortableError | None]:
+        """Call *settle* with each lease that lasts; False says that it doesn't."""
         now = self._clock()
-        secrets: dict[int, list[int]] = {}
-        for lease in leases:
-            if lease is not None:
-                secrets.setdefault(lease.secret, []).append(lease.message)
-        rows: list[tuple[int, int, str | None]] = []
-        for secret, ids in secrets.items():
-            marks = ",".join("?" * len(ids))
-            given = (*values, *ids, secret, self._name, now)
-            found = connection.execute(statement.format(marks), given)
-            rows += [(number, secret, group) for number, group in found]
-        if not rows:
+        answers: list[PortableError | None] = [
+            None
+            if lease is not None and lease.until > now and settle(connection, lease)
+            else lease_lost()
+            for lease in leases
+        ]
+        if None not in answers:
             self._must_exist(connection)
-        return rows
+        return answers
+
+    def _place(self, lease: Lease) -> tuple[object, ...]:
+        return (self._name, lease.until, lease.message, lease.secret)
+
+    def _remove(self, connection: sqlite3.Connection, lease: Lease) -> bool:
+        """Remove a message, and let the next of its group take its place."""
+        if not lease.grouped:
+            return connection.execute(sql.ACK, self._place(lease)).rowcount > 0
+        groups = connection.execute(sql.ACK_IN_GROUP, self._place(lease)).fetchall()
+        for (group,) in groups:
+            connection.execute(sql.PROMOTE, (self._name, group))
+        return bool(groups)
 
     def _wait(self, seconds: float, rung: int, version: int) -> None:
         """Return when something was sent or given back, and after *seconds* anyway."""
@@ -305,14 +327,10 @@ class SQLiteQueue:
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-def _send_at_once(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> Iterable[int]:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(sql.SEND, rows)
-    (last,) = connection.execute("SELECT last_insert_rowid()").fetchone()
-    connection.execute("COMMIT")
-    # One writer at a time, and of one time: each is one more than the one before.
-    return range(last - len(rows) + 1, last + 1)
-
-
-def _insert(connection: sqlite3.Connection, statement: str, row: tuple[object, ...]) -> int:
-    return connection.execute(statement, row).lastrowid or 0
+def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+    if len(rows) == 1:
+        connection.execute(sql.SEND, rows[0])
+    else:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(sql.SEND, rows)
+        connection.execute("COMMIT")

@@ -4,49 +4,53 @@ from __future__ import annotations
 
 from portable_local.queue.file import BLOCKED
 
-# Ids are microseconds, or one more than the last: none is used again, and a counter in a table of
-# its own would be one more page to write for each message.
-_ID = "max(?1, 1 + coalesce((SELECT max(id) FROM message), 0))"
-SEND = f"""
-    INSERT INTO message(id, queue, visible_at, sent_at, "group", attributes, body)
-    VALUES ({_ID}, ?2, ?3, ?4, ?5, ?6, ?7)"""
+SEND = """
+    INSERT INTO message(queue, visible_at, id, sent_at, "group", attributes, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 SEND_IN_GROUP = f"""
-    INSERT INTO message(id, queue, visible_at, sent_at, "group", attributes, body)
-    VALUES ({_ID}, ?2, ?3 + {BLOCKED} * EXISTS(
-        SELECT 1 FROM message WHERE queue = ?2 AND "group" = ?5), ?4, ?5, ?6, ?7)"""
+    INSERT INTO message(queue, visible_at, id, sent_at, "group", attributes, body)
+    VALUES (?1, ?2 + {BLOCKED} * EXISTS(
+        SELECT 1 FROM message WHERE queue = ?1 AND "group" = ?5), ?3, ?4, ?5, ?6, ?7)"""
+SEND_LARGE = "INSERT INTO large(id, body) VALUES (?, ?)"
+LAST_OF_GROUP = 'SELECT max(id) FROM message WHERE queue = ? AND "group" = ?'
 SENT_BEFORE = "SELECT message FROM sent WHERE queue = ? AND dedup_id = ? AND until > ?"
 REMEMBER = "REPLACE INTO sent(queue, dedup_id, message, until) VALUES (?, ?, ?, ?)"
 FORGET = "DELETE FROM sent WHERE until <= ?"
-DUE = "SELECT id FROM message WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, id LIMIT ?"
-COLUMNS = 'id, body, attributes, attempts, sent_at, "group"'
-LEASE = f"""
-    UPDATE message SET attempts = attempts + 1, lease = ?, visible_at = ?
-    WHERE id IN ({DUE}) RETURNING {COLUMNS}"""
-LEASE_ONE = LEASE.replace(f"IN ({DUE})", f"= ({DUE.replace('LIMIT ?', 'LIMIT 1')})")
-PEEK = f"SELECT {COLUMNS} FROM message WHERE id IN ({DUE}) ORDER BY visible_at, id"
+
+COLUMNS = """
+    id, coalesce(body, (SELECT large.body FROM large WHERE large.id = message.id)), attributes,
+    attempts, sent_at, "group" """
+# (visible_at, id) IN (SELECT …) would look at all that are visible since the same time as one of them.
+_DUE = "FROM message WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT"
+DUE = f"SELECT visible_at, {COLUMNS} {_DUE} ?3"
+_LEASE = "UPDATE message SET attempts = attempts + 1, lease = ?3, visible_at = ?4 WHERE queue = ?1"
+LEASE = f"{_LEASE} AND visible_at = ?5 AND id = ?6"
+LEASE_NEXT = f"""
+    {_LEASE} AND (visible_at, id) = (SELECT visible_at, id {_DUE} 1) RETURNING {COLUMNS}"""
 NEXT = """
     SELECT (SELECT visible_at FROM message WHERE queue = name ORDER BY visible_at LIMIT 1)
     FROM queue WHERE name = ?"""
-HELD = "id IN ({}) AND lease = ? AND queue = ? AND visible_at > ?"
-ACK = f'DELETE FROM message WHERE {HELD} RETURNING id, "group"'
-ACK_ONE = f"DELETE FROM message WHERE {HELD.replace('IN ({})', '= ?')}"
-EXTEND = f'UPDATE message SET visible_at = ?, lease = iif(?, lease, NULL) WHERE {HELD} RETURNING id, "group"'
+
+# Whoever holds a lease knows until when, and so where the message is.
+_HELD = "queue = ?1 AND visible_at = ?2 AND id = ?3 AND lease = ?4"
+ACK = f"DELETE FROM message WHERE {_HELD}"
+ACK_IN_GROUP = f'{ACK} RETURNING "group"'
+EXTEND = f"UPDATE message SET visible_at = ?5, lease = iif(?6, lease, NULL) WHERE {_HELD}"
 PROMOTE = f"""
     UPDATE message SET visible_at = visible_at - {BLOCKED}
-    WHERE id = (SELECT min(id) FROM message WHERE queue = ? AND "group" = ?)
-    AND visible_at >= {BLOCKED}"""
+    WHERE queue = ?1 AND visible_at >= {BLOCKED} AND (visible_at, id) = (
+        SELECT visible_at, id FROM message WHERE queue = ?1 AND "group" = ?2 ORDER BY id LIMIT 1)"""
 PROMOTE_ALL = f"""
     UPDATE message SET visible_at = visible_at - {BLOCKED}
     WHERE queue = ?1 AND visible_at >= {BLOCKED} AND id IN (
         SELECT min(id) FROM message WHERE queue = ?1 AND "group" IS NOT NULL GROUP BY "group")"""
+
 STATS = f"""
     SELECT
-        (SELECT count(*) FROM message WHERE queue = name AND visible_at <= ?2),
-        (SELECT count(*) FROM message WHERE queue = name AND visible_at > ?2),
-        (SELECT count(lease) FROM message
-            WHERE queue = name AND visible_at > ?2 AND visible_at < {BLOCKED}),
-        (SELECT sent_at FROM message WHERE id = (
-            SELECT min(id) FROM message WHERE queue = name AND visible_at <= ?2))
-    FROM queue WHERE name = ?1"""
-PURGE = """
-    DELETE FROM message WHERE id IN (SELECT id FROM message WHERE queue = ? AND id <= ? LIMIT ?)"""
+        count(id) FILTER (WHERE visible_at <= ?2),
+        count(id) FILTER (WHERE visible_at > ?2),
+        count(lease) FILTER (WHERE visible_at > ?2 AND visible_at < {BLOCKED}),
+        min(sent_at) FILTER (WHERE visible_at <= ?2)
+    FROM queue LEFT JOIN message ON queue = name WHERE name = ?1 GROUP BY name"""
+OLD = "SELECT visible_at, id FROM message WHERE queue = ?1 AND sent_at <= ?2 LIMIT ?3"
+REMOVE = "DELETE FROM message WHERE queue = ?1 AND visible_at = ?2 AND id = ?3"

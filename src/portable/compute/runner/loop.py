@@ -71,8 +71,9 @@ class Loop:
         """Wait for what comes next, and see to it; nothing is read for which there is no room."""
         wait = longest
         if self.reason is None:
-            wait = min(longest, self._end - time.monotonic())
-            if wait <= 0:
+            left = self._end - time.monotonic()
+            wait = min(longest, left)
+            if left <= 0:
                 self.stop("timeout", f"it was ended after {self._seconds:g} seconds, its timeout")
         full = next((each for each in sinks if not each.has_room()), None)
         if full:

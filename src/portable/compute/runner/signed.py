@@ -55,7 +55,7 @@ class SignedStore:
                 tries += 1
                 if time.monotonic() >= end:
                     raise
-                _sleep(tries)
+                _sleep(tries, lambda: None)
             else:
                 return True
 
@@ -209,13 +209,16 @@ class _Progress:
             self._end = time.monotonic() + PATIENCE_SECONDS
         elif time.monotonic() >= self._end:
             raise error
-        _sleep(self._tries)
-        self._go_on()
+        _sleep(self._tries, self._go_on)
 
 
-def _sleep(tries: int) -> None:
+def _sleep(tries: int, go_on: Callable[[], None]) -> None:
     longest = min(LONGEST_SLEEP_SECONDS, 0.2 * 2 ** min(tries, 10))
-    time.sleep(random.uniform(longest / 4, longest))  # noqa: S311
+    end = time.monotonic() + random.uniform(longest / 4, longest)  # noqa: S311
+    while (left := end - time.monotonic()) > 0:
+        go_on()
+        time.sleep(min(left, 0.2))
+    go_on()
 
 
 def _failure(error: urllib.error.HTTPError) -> StoreError:
