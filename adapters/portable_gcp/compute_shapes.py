@@ -56,6 +56,12 @@ STATES: Mapping[str, InstanceState] = {
     "TERMINATED": "stopped",
     "DEPROVISIONING": "terminating",
 }
+# https://cloud.google.com/compute/docs/instances/create-use-spot#detect-preemption
+NOTICE: Mapping[str, Any] = {
+    "url": "http://metadata.google.internal/computeMetadata/v1/instance/preempted",
+    "headers": {"Metadata-Flavor": "Google"},
+    "contains": "TRUE",
+}
 FREE = frozenset({"STOPPED", "TERMINATED"})  # a suspended one pays for its memory
 
 
@@ -76,6 +82,7 @@ def capabilities(settings: GceSettings) -> ComputeCapabilities:
         boot_max=256 * 1024,
         name_max=63,  # https://cloud.google.com/compute/docs/naming-resources
         tags_max=64,  # https://cloud.google.com/compute/docs/labeling-resources
+        notice=NOTICE,
     )
 
 

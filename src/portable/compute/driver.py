@@ -42,6 +42,8 @@ class ComputeCapabilities:
             its own.
         files: Do its machines see this machine's files, so that storage in a folder will do?
         cross_process: Do other processes see what this one launches?
+        notice: Where a spot machine learns that it will be taken away, as the manifest has it
+            (docs/compute-contract.md); `None` where SIGTERM alone tells it.
     """
 
     region: str | None = None
@@ -57,6 +59,7 @@ class ComputeCapabilities:
     cpus: float | None = None
     files: bool = False
     cross_process: bool = True
+    notice: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,8 @@ def archive_of(
         "grace": GRACE_SECONDS,
         "outputs": list(record.outputs),
     }
+    if record.needs.spot and (notice := connection.capabilities.notice):
+        manifest["notice"] = dict(notice)
     if uses_folder(connection):
         manifest["store"] = {
             "folder": folder_of(bucket, shelf.attempt(record.id, shard, attempt)[:-1])

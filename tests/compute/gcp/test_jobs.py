@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +56,19 @@ def test_machine_of_a_job_knows_no_secret_but_its_url(server: FakeGce, compute: 
     job.cancel()
     assert job.wait(30).status == "cancelled"
     until(lambda: not server.machines)
+
+
+def test_spot_machine_is_told_where_to_ask(server: FakeGce, compute: Compute) -> None:
+    """Whether it will be taken away; others needn't."""
+    told = {}
+    for spot in (True, False):
+        server.host.next(Boot(runs=False))
+        job = compute.submit("true", spot=spot)
+        archive = compute._connection.bucket.get(f"portable/compute/jobs/{job.id}/0/1/job.pyz")
+        with zipfile.ZipFile(io.BytesIO(archive)) as files:
+            told[spot] = json.loads(files.read("manifest.json")).get("notice")
+    assert told[False] is None
+    assert told[True]["url"].endswith("/instance/preempted")
 
 
 def test_job_whose_spot_machine_is_taken_away_runs_again(
