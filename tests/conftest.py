@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.compat
 import botocore.hooks
 import botocore.session
 import pytest
 
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
-
-    from portable.testing.fakes.ec2 import FakeEc2
-
+from portable.testing.descriptors import open_now
 from portable.testing.targets.memory import forget_all
 
-DESCRIPTORS = Path("/dev/fd")
 MOST_LEFT = 50  # servers that began in a module stay for the next ones: 5 or 6 each
 
 
@@ -72,46 +64,11 @@ def _nothing_is_left(
     """A module that leaves clients or files open fails by name, long before a worker has no
     descriptors left. Objects in memory are dropped.
     """
-    before = _open().total()
+    before = open_now().total()
     yield
     forget_all()
-    if _open().total() > before + MOST_LEFT:
+    if open_now().total() > before + MOST_LEFT:
         gc.collect()  # what was dropped and waits for it is not left
-        now = _open()
+        now = open_now()
         left = now.total() - before
         assert left <= MOST_LEFT, f"{request.node.nodeid} leaves {left} open of {now}"
-
-
-def _open() -> Counter[str]:
-    """This process's descriptors, by kind as far as the system tells."""
-    kinds: Counter[str] = Counter()
-    for each in DESCRIPTORS.iterdir():
-        try:
-            kinds[each.readlink().name.partition(":")[0]] += 1
-        except OSError:
-            kinds["closed meanwhile"] += 1
-    return kinds
-
-
-@pytest.fixture(scope="session")
-def fake_ec2() -> Iterator[FakeEc2]:
-    """EC2 whose machines run; moto behind it has S3, too, at `FakeEc2.moto`."""
-    from portable.testing.fakes.ec2 import FakeEc2
-    from portable.testing.servers import ServerUnavailable, moto_server, skip_or_fail
-
-    with ExitStack() as stack:
-        try:
-            moto = stack.enter_context(moto_server())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
-        yield stack.enter_context(FakeEc2(moto.endpoint))
-
-
-@pytest.fixture(scope="session")
-def ec2_client(fake_ec2: FakeEc2) -> Iterator[EC2Client]:
-    """boto3's own client of it."""
-    from portable.testing.targets.ec2 import ec2_client
-
-    client = ec2_client(fake_ec2)
-    yield client
-    client.close()

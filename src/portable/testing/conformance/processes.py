@@ -12,6 +12,8 @@ from portable.storage import Bucket
 from portable.testing.conformance import children
 from portable.testing.conformance.base import LARGE, Cases, Raw, content, slow
 from portable.testing.conformance.quirks import quirk
+from portable.testing.descriptors import nothing_left_open
+from portable.testing.harness import Harness
 
 FORK_SECONDS = 5.0
 
@@ -34,6 +36,23 @@ class ProcessCases(Cases):
             assert raw.keys() == {"key"}
             assert bucket.get("key") == copy.get("key") == b"by the copy"
             copy.close()
+
+    @slow
+    def test_closed_bucket_leaves_nothing_open(self, harness: Harness, raw: Raw) -> None:
+        """A process may open and close as many as it likes; it has not all the descriptors."""
+
+        def use() -> None:
+            bucket = harness.open_bucket(raw.prefix.rstrip("/"))
+            bucket.put("key", content(LARGE))
+            assert bucket.get("key") == content(LARGE)
+            with bucket.open("key") as file:
+                assert file.read(1) == content(LARGE)[:1]
+            assert [info.key for info in bucket.list()] == ["key"]
+            bucket.close()
+
+        use()  # what a library opens once may stay
+        with nothing_left_open():
+            use()
 
     @slow
     @quirk("in_process")

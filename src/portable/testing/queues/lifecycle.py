@@ -15,8 +15,10 @@ from portable.errors import (
     Unauthenticated,
     Unsupported,
 )
-from portable.queue import Queue, QueueStats
+from portable.queue import DeadLetter, Message, Queue, QueueStats
+from portable.testing.descriptors import nothing_left_open
 from portable.testing.queues.base import QueueCases, take, take_one
+from portable.testing.queues.dead_letters import dead_letters_of
 from portable.testing.queues.harness import QueueHarness
 
 CALLS: dict[str, Callable[[Queue], object]] = {
@@ -35,6 +37,11 @@ def check_place(error: PortableError, queue: Queue, operation: str) -> None:
         queue.url,
     )
     assert error.message in str(error)
+
+
+def _handle(message: Message) -> None:
+    if message.body == "hopeless":
+        raise DeadLetter("no")
 
 
 class LifecycleCases(QueueCases):
@@ -60,6 +67,21 @@ class LifecycleCases(QueueCases):
             assert isinstance(caught.value.__cause__, harness.sdk_errors)
         assert not queue.exists()
         queue.close()
+
+    def test_closed_queue_leaves_nothing_open(self, queue: Queue, harness: QueueHarness) -> None:
+        """Its dead letters' connections and a consumer's included."""
+
+        def use() -> None:
+            queue = harness.open_queue()
+            queue.send_many(["a", "b", "hopeless"])
+            report = queue.consume(_handle, max_messages=3)
+            assert (report.handled, report.dead) == (2, 1)
+            take_one(dead_letters_of(queue)).ack()
+            queue.close()
+
+        use()  # what a library opens once may stay
+        with nothing_left_open():
+            use()
 
     @pytest.mark.parametrize("call", CALLS)
     def test_denied_queue(self, harness: QueueHarness, call: str) -> None:
