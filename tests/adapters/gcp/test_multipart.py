@@ -73,8 +73,8 @@ class TestWithoutACondition:
         self, open_bucket: Open, proxy: FaultProxy
     ) -> None:
         """Google may take minutes, in which no byte comes."""
-        proxy.add(Fault("stall", method="POST", path="uploadId", seconds=1.0))
-        open_bucket(read_timeout=0.5, attempts=1).put("key", DATA)
+        proxy.add(Fault("stall", method="POST", path="uploadId", seconds=2.0))
+        open_bucket(read_timeout=1.5, attempts=1).put("key", DATA)  # parts take 0.5 s on a busy day
 
 
 class TestWithACondition:
