@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -82,6 +83,20 @@ def test_every_provider_at_once() -> None:
                 assert portable.storage.sign("cat").url.startswith(servers[name][0])
             assert read() == name.encode()
         assert portable.storage.get("cat") == b"aws"  # the first one's
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fake machines need Linux")
+@pytest.mark.parametrize("provider", ["aws"])
+def test_jobs_run_on_machines(provider: str) -> None:
+    """Kept in the provider's storage; the machine is gone afterwards."""
+    with emulated(provider):
+        portable.storage.put("in/a", b"42")
+        job = portable.compute.submit(
+            "cat data/a > out", inputs={"data": "in"}, outputs={"out": "made"}, timeout=60
+        )
+        result = job.wait(60)
+        assert (result.status, portable.storage.get("made")) == ("succeeded", b"42")
+        assert portable.compute.reap() == []
 
 
 def test_a_wrong_key_isnt_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
