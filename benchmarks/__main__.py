@@ -23,7 +23,7 @@ from benchmarks import (
     queues,
     small,
 )
-from benchmarks.timing import Row, as_table, machine
+from benchmarks.timing import Row, as_table, machine, processor_table
 
 PACKAGES = (
     "portable-cloud",
@@ -83,7 +83,9 @@ def main() -> None:
             print(TEXTS[name](options.rounds), flush=True)
         else:
             title, run, bases = TABLES[name]
-            print(as_table(title, run(options.rounds), "portable", bases), flush=True)
+            rows = run(options.rounds)
+            print(as_table(title, rows, "portable", bases))
+            print(processor_table(rows), flush=True)
 
 
 if __name__ == "__main__":

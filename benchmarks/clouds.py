@@ -24,7 +24,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as NotThere
 
 import portable
-from benchmarks.timing import Call, Row, as_table, many, measure
+from benchmarks.timing import Call, as_table, many, measure, processor_table
 from portable.testing.servers import azurite, make_container
 from portable.testing.servers._ports import reserved
 
@@ -102,20 +102,7 @@ def _tables(where: str, puts: Mapping[str, Call], gets: Mapping[str, Call], roun
         )
         for verb, calls in (("put", puts), ("get", gets))
     ]
-    return f"{as_table(where, rows, 'portable', ('SDK', 'obstore'))}\n{_processor_time(rows)}"
-
-
-def _processor_time(rows: list[Row]) -> str:
-    peers = list(dict.fromkeys(peer for row in rows for peer in row.seconds))
-    lines = [f"| µs of the client's processor time an object | {' | '.join(peers)} |"]
-    lines.append(f"|---|{'---:|' * len(peers)}")
-    for row in rows:
-        taken = (
-            f"{1e6 * row.processor_seconds(peer) / OBJECTS:.0f}" if peer in row.seconds else "–"
-            for peer in peers
-        )
-        lines.append(f"| {row.name} | {' | '.join(taken)} |")
-    return "\n".join(lines) + "\n"
+    return f"{as_table(where, rows, 'portable', ('SDK', 'obstore'))}\n{processor_table(rows)}"
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import os
 import statistics
 import time
 import zlib
-from collections.abc import Mapping
 
 import obstore
 
@@ -36,7 +35,7 @@ def run(rounds: int) -> str:
 def _pairs(peers: Peers) -> list[tuple[str, Call, Call]]:
     bucket, data = peers.bucket(), os.urandom(OBJECT_BYTES)
     plain, checked = peers.obstore(), peers.obstore(checksum_algorithm="SHA256")
-    attributes: Mapping[str, str] = {
+    attributes = {
         "Content-Type": "application/octet-stream",
         "portable": "1.0123456789abcdef.01234567",
     }

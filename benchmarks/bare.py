@@ -1,0 +1,62 @@
+"""HTTP over bare sockets: what a server gives to a client that does next to nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+BUFFER_BYTES = 1024**2
+
+
+def fetch(url: str, size: int, *, connections: int) -> None:
+    """Read an object's bytes, a range on each connection, and drop them."""
+    edges = [size * number // connections for number in range(connections + 1)]
+    with ThreadPoolExecutor(connections) as pool:
+        for _ in pool.map(lambda span: _fetch(url, *span), pairwise(edges)):
+            pass
+
+
+def send(urls: Sequence[str], bodies: Sequence[memoryview], *, connections: int) -> None:
+    """PUT each body to its URL."""
+    with ThreadPoolExecutor(connections) as pool:
+        for _ in pool.map(_send, urls, bodies):
+            pass
+
+
+def _fetch(url: str, start: int, end: int) -> None:
+    with _asked(url, "GET", f"Range: bytes={start}-{end - 1}") as connection:
+        buffer = bytearray(BUFFER_BYTES)
+        left = end - start - len(_head(connection, b" 206 "))
+        while left > 0:
+            got = connection.recv_into(buffer)
+            assert got, f"{left} bytes are missing"
+            left -= got
+
+
+def _send(url: str, body: memoryview) -> None:
+    with _asked(url, "PUT", f"Content-Length: {len(body)}") as connection:
+        connection.sendall(body)
+        _head(connection, b" 200 ")
+
+
+def _asked(url: str, method: str, header: str) -> socket.socket:
+    place = urlsplit(url)
+    connection = socket.create_connection((place.hostname, place.port))
+    request = f"{method} {place.path}?{place.query} HTTP/1.1\r\nHost: {place.netloc}\r\n{header}"
+    connection.sendall(f"{request}\r\nConnection: close\r\n\r\n".encode())
+    return connection
+
+
+def _head(connection: socket.socket, expected: bytes) -> bytes:
+    """Read an answer's head, and return what came of its body."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        more = connection.recv(BUFFER_BYTES)
+        assert more, head
+        head += more
+    head, _, body = head.partition(b"\r\n\r\n")
+    assert expected in head.splitlines()[0], head
+    return body
