@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,7 @@ from portable.errors import (
 )
 from portable.retry import Retry
 from portable.testing.fakes.gce import FakeGce
+from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.fakes.rest import Reply, RestFault
 from portable.testing.targets.gce import ZONE, connect, error
 
@@ -76,7 +79,6 @@ def test_failed_operation_is_an_error_of_the_launch(
         ("userRateLimitExceeded", 429, Throttled),
         ("resourceNotReady", 400, Unavailable),
         ("accessNotConfigured", 403, PermissionDenied),
-        ("authError", 401, Unauthenticated),
         ("invalid", 400, InvalidArgument),
         ("backendError", 503, Unavailable),
         ("ZONE_RESOURCE_POOL_EXHAUSTED", 503, NoCapacity),
@@ -309,4 +311,34 @@ def test_connection_that_isnt_made_has_sent_nothing(wanted: Wanted) -> None:
     with pytest.raises(Unavailable, match="nothing was sent") as caught:
         driver.launch(wanted())
     assert not caught.value.ambiguous
+    driver.close()
+
+
+def test_each_request_is_sent_once(server: FakeGce, driver: ComputeDriver) -> None:
+    """Google's client would send a read again by itself."""
+    server.add(RestFault(reply=error("backendError", 503, "Backend Error"), times=None))
+    for call in (lambda: driver.get(f"{ZONE}/pt-1"), lambda: list(driver.list({}))):
+        server.requests.clear()
+        with pytest.raises(Unavailable):
+            call()
+        assert len(server.requests) == 1
+
+
+def test_credentials_go_with_each_request(server: FakeGce, wanted: Wanted, tmp_path: Path) -> None:
+    """Those that `credentials_file` names; to a server on this machine none go otherwise."""
+    with FakeGcs() as tokens:
+        key = tmp_path / "account.json"
+        key.write_text(json.dumps(tokens.account()))
+        driver = connect(server, credentials_file=str(key))
+        server.add(RestFault(reply=error("authError", 401, "Invalid Credentials")))
+        driver.launch(wanted())  # with a new token
+        driver.close()
+    assert {each.headers["authorization"][:7] for each in server.requests} == {"Bearer "}
+    server.clear()
+    driver = connect(server)
+    driver.launch(wanted())
+    assert not any("authorization" in each.headers for each in server.requests)
+    server.add(RestFault(reply=error("authError", 401, "Login Required.")))
+    with pytest.raises(Unauthenticated, match="credentials_file"):
+        driver.get(f"{ZONE}/pt-1")
     driver.close()
