@@ -17,7 +17,7 @@ from portable_postgres.connections import Connection, Pool
 from portable_postgres.errors import translated
 from portable_postgres.settings import PostgresQueueSettings
 from portable_postgres.statements import LAYOUT, LAYOUT_LOCK, Statements
-from portable_sql.leases import draw_secret, leases_of, settled
+from portable_sql.leases import Lease, draw_secret, leases_of, settled
 from portable_sql.rows import CAPABILITIES, attributes_text, leased
 
 # Between two looks at the queue: for an interruption while notifications come, and for messages
@@ -118,7 +118,7 @@ class PostgresQueue:
             rows = connection.execute(self._sql.peek, self._ours | {"limit": limit}).fetchall()
             if not rows:
                 self._due_in(connection)
-        return [leased(row, None) for row in rows]
+        return [leased(row, "") for row in rows]
 
     def stats(self) -> QueueStats:
         with self._pool.connection() as connection:
@@ -190,7 +190,7 @@ class PostgresQueue:
         given = self._ours | {"limit": limit, "lease": float(lease), "secret": secret}
         rows = connection.execute(self._sql.lease, given).fetchall()
         rows.sort()  # RETURNING has no order
-        return [leased(row, secret) for row in rows]
+        return [leased(row, Lease(row[0], secret, row[5] is not None).receipt) for row in rows]
 
     def _due_in(self, connection: Connection) -> float:
         """Seconds until a message is due; infinity when there is none."""

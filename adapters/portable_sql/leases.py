@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from portable.errors import LeaseLost, PortableError
 
-_GROUPED = "g"
+GROUPED = "g"  # in a receipt
 
 
 class Lease(NamedTuple):
@@ -26,7 +26,7 @@ class Lease(NamedTuple):
 
     @property
     def receipt(self) -> str:
-        return f"{self.message}.{self.secret:x}{'.' + _GROUPED if self.grouped else ''}"
+        return f"{self.message}.{self.secret:x}{'.' + GROUPED if self.grouped else ''}"
 
 
 def draw_secret() -> int:
@@ -57,7 +57,7 @@ def _parsed(receipt: str) -> Lease | None:
     message, _, rest = receipt.partition(".")
     secret, _, group = rest.partition(".")
     try:
-        if group in ("", _GROUPED):
+        if group in ("", GROUPED):
             return Lease(int(message), int(secret, 16), bool(group))
     except ValueError:
         pass

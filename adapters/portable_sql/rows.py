@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from portable.queue.driver import Leased, QueueCapabilities
-from portable_sql.leases import Lease
 
 DEDUP_SECONDS = 300.0  # as on SQS
 
@@ -29,7 +28,7 @@ CAPABILITIES = QueueCapabilities(
 )
 
 # Id, body, attributes, attempts, when it was sent, group.
-Row = tuple[int, bytes, str, int, float, str | None]
+Row = tuple[int | str, bytes, str, int, float, str | None]
 
 
 def attributes_text(attributes: Mapping[str, str]) -> str:
@@ -37,19 +36,15 @@ def attributes_text(attributes: Mapping[str, str]) -> str:
     return _written(tuple(attributes.items()))
 
 
-def leased(row: Row, secret: int | None) -> Leased:
-    """The message that *row* is; one without a *secret* was only looked at."""
-    number, body, attributes, attempts, sent_at, group = row
-    if secret is None:
-        attempts, receipt = attempts + 1, ""
-    else:
-        receipt = Lease(number, secret, group is not None).receipt
+def leased(row: Row, receipt: str) -> Leased:
+    """The message that *row* is; one without a *receipt* was only looked at."""
+    id, body, attributes, attempts, sent_at, group = row
     return Leased(
-        id=str(number),
+        id=str(id),
         body=body,
         attributes=dict(_read(attributes)),
         receipt=receipt,
-        attempts=attempts,
+        attempts=attempts if receipt else attempts + 1,
         sent_at=sent_at,
         group=group,
     )

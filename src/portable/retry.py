@@ -131,7 +131,7 @@ class Retry:
                 that it proved, or raises the verdict.
             deadline: Of the call that this request is part of; a new one unless given.
         """
-        deadline = deadline or self.start()
+        begun = self.surroundings.clock()
         unclear = False
         for attempt in range(1, self.attempts + 1):
             interrupt.check()
@@ -139,6 +139,9 @@ class Retry:
                 result = send()
             except PortableError as error:
                 unclear = unclear or error.ambiguous
+                if deadline is None:
+                    clock = self.surroundings.clock
+                    deadline = Deadline(begun + self.deadline, self.deadline, clock)
                 try:
                     self.pause(error, attempt, deadline)
                 except PortableError as final:

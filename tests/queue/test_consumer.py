@@ -74,7 +74,7 @@ def test_no_message_is_taken_without_a_worker(on: Stage) -> None:
 
     report = queue.consume(handle, concurrency=2, max_messages=6)
     assert report.handled == 6
-    assert max(n or 0 for n in most) <= 3  # one whose ack is under way
+    assert max(n or 0 for n in most) <= 4  # two whose acks are under way
     assert max(on.script.sizes("receive")) == 2
 
 

@@ -41,19 +41,20 @@ class LocalQueueOracle(QueueOracle):
 
     def send(self, body: bytes, attributes: Mapping[str, str]) -> None:
         now = time.time()
-        row = (self._name, now, now, json.dumps(dict(attributes)), body)
+        row = (self._name, now, uuid.uuid4().hex, now, json.dumps(dict(attributes)), body)
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             connection.execute(
-                "INSERT INTO message(queue, visible_at, sent_at, attributes, body) "
-                "VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO message(queue, visible_at, id, sent_at, attributes, body) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 row,
             )
 
     def take(self) -> tuple[bytes, Mapping[str, str]] | None:
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             row = connection.execute(
-                "SELECT id, body, attributes FROM message WHERE queue = ? AND visible_at <= ? "
-                "ORDER BY id LIMIT 1",
+                "SELECT message.id, coalesce(message.body, large.body), attributes "
+                "FROM message LEFT JOIN large USING (id) WHERE queue = ? AND visible_at <= ? "
+                "ORDER BY message.id LIMIT 1",
                 (self._name, time.time()),
             ).fetchone()
             if row is None:
