@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 
+from portable.testing.conformance.base import LARGE
 from portable.testing.servers import (
     AzuriteServer,
     S3Server,
@@ -22,6 +23,14 @@ from portable.testing.servers import (
 from portable.testing.targets.spaces import DOMAIN
 
 Server = TypeVar("Server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Large objects below a prefix tell what they tell at the root, too, and take most of the time."""
+    for item in items:
+        given = getattr(item, "callspec", None)
+        if given and given.params.get("raw") == "" and LARGE in given.params.values():
+            item.add_marker(pytest.mark.soak)
 
 
 def _started(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
