@@ -104,6 +104,9 @@ class Outputs:
         later = False
         for path in self._manifest.outputs:
             for found in find(self._folders.of(index), path, index, missing_ok=not succeeded):
+                if problem := self._too_large(found.path, found.size):
+                    self._spoiled.append((index, problem))  # the others are stored all the same
+                    continue
                 slot = self._slot()
                 if slot is None:
                     with self._lock:
@@ -127,19 +130,25 @@ class Outputs:
         self._record.outputs.append({**found.told(), "slot": slot, "crc32": checksum})
 
     def _put(self, slot: str, name: str, path: str, size: int) -> int:
-        largest = self._manifest.put_max
-        too_large = (
-            f"the output {name!r} has {size} bytes, and one signed request stores at most "
-            f"{largest}: write it in parts, or store it from the job itself"
-        )
-        if not self._store.is_local and size > largest:
-            raise Unfit("outputs", too_large)
+        if problem := self._too_large(name, size):
+            raise Unfit("outputs", problem)
         try:
             return self._store.put_file(f"out/{slot}", path, size, lambda: None)
         except TooLarge as error:
-            raise Unfit("outputs", f"{too_large} ({error})") from error
+            told = f"the output {name!r} has {size} bytes, which storage refuses: {error}"
+            raise Unfit("outputs", told) from error
         except StoreError as error:
             raise Unfit("outputs", f"the output {name!r} couldn't be stored: {error}") from error
+
+    def _too_large(self, name: str, size: int) -> str:
+        """What is wrong with a file's size; empty where nothing is."""
+        largest = self._manifest.put_max
+        if self._store.is_local or size <= largest:
+            return ""
+        return (
+            f"the output {name!r} has {size} bytes, and one signed request stores at most "
+            f"{largest}: write it in parts, or store it from the job itself"
+        )
 
     def _store_last(self) -> None:
         slots = self._store.slots()
