@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,8 +32,14 @@ PROVIDERS = ("memory", "local", "aws", "gcp", "azure", "digitalocean")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--portable-storage``."""
-    parser.getgroup("portable").addoption(
+    """Add ``--portable-storage`` and ``--portable-outcomes``."""
+    group = parser.getgroup("portable")
+    group.addoption(
+        "--portable-outcomes",
+        action="store_true",
+        help="print how the jobs of `ComputeConformance` ended, case by case",
+    )
+    group.addoption(
         "--portable-storage",
         default="memory",
         metavar="PROVIDERS",
@@ -50,6 +56,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "portable_slow: a case that runs below a prefix only, not at the root as well"
     )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print how jobs ended, where that is asked for."""
+    if not config.getoption("--portable-outcomes"):
+        return
+    told: dict[str, list[str]] = {}
+    for report in [each for found in terminalreporter.stats.values() for each in found]:
+        for name, outcomes in getattr(report, "user_properties", ()):
+            if name == "portable outcomes" and outcomes:
+                told[report.nodeid.partition("::")[2]] = outcomes
+    terminalreporter.section("how jobs ended; each has no machine left")
+    for case, outcomes in sorted(told.items()):
+        terminalreporter.write_line(f"| {case} | {'; '.join(outcomes)} |")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

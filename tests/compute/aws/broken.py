@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
     from portable.testing.fakes.ec2 import FakeEc2
+    from portable.testing.faults import FaultProxy
 
 SOUND = "sound"
 
@@ -27,8 +28,10 @@ def class_of(name: str) -> str:
 def _suite(name: str) -> type[ComputeConformance]:
     class Suite(ComputeConformance):
         @pytest.fixture
-        def harness(self, fake_ec2: FakeEc2, ec2_client: EC2Client) -> ComputeHarness:
-            harness = ec2_harness(fake_ec2, ec2_client)
+        def harness(
+            self, fake_ec2: FakeEc2, ec2_client: EC2Client, s3_proxy: FaultProxy
+        ) -> ComputeHarness:
+            harness = ec2_harness(fake_ec2, ec2_client, s3_proxy)
             if name == SOUND:
                 return harness
             return broken(replace(harness, patience=1.0), name)  # what is lost never comes

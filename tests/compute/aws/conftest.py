@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portable.testing.fakes.ec2 import FakeEc2
+from portable.testing.faults import FaultProxy
 from portable.testing.servers import ServerUnavailable, make_bucket, moto_server, skip_or_fail
 from portable.testing.targets import ec2
 from portable.testing.targets.s3 import isolate
@@ -32,6 +33,13 @@ def fake_ec2() -> Iterator[FakeEc2]:
             skip_or_fail(error)
         make_bucket(moto, ec2.BUCKET)
         yield stack.enter_context(FakeEc2(moto.endpoint))
+
+
+@pytest.fixture(scope="session")
+def s3_proxy(fake_ec2: FakeEc2) -> Iterator[FaultProxy]:
+    """In front of moto, for jobs' storage."""
+    with FaultProxy(int(fake_ec2.moto.rpartition(":")[2])) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

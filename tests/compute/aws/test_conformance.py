@@ -8,6 +8,7 @@ import pytest
 
 from portable.testing import ComputeConformance, ComputeHarness
 from portable.testing.fakes.ec2 import FakeEc2
+from portable.testing.faults import FaultProxy
 from portable.testing.targets.ec2 import ec2_harness
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class TestEc2(ComputeConformance):
     """Over a socket, by boto3."""
 
     @pytest.fixture
-    def harness(self, fake_ec2: FakeEc2, ec2_client: EC2Client) -> ComputeHarness:
+    def harness(
+        self, fake_ec2: FakeEc2, ec2_client: EC2Client, s3_proxy: FaultProxy
+    ) -> ComputeHarness:
         """The same servers for each case; machines have names of their own."""
-        return ec2_harness(fake_ec2, ec2_client)
+        return ec2_harness(fake_ec2, ec2_client, s3_proxy)

@@ -13,6 +13,7 @@ from typing import Any
 from portable.testing.compute.again import AgainCases
 from portable.testing.compute.capabilities import CapabilityCases
 from portable.testing.compute.ending import EndCases
+from portable.testing.compute.faults import FaultCases
 from portable.testing.compute.finding import FindCases
 from portable.testing.compute.harness import CannotHappen, ComputeHarness, ComputeOracle
 from portable.testing.compute.jobs import JobCases
@@ -41,6 +42,7 @@ class ComputeConformance(
     CapabilityCases,
     JobCases,
     LossCases,
+    FaultCases,
     OrphanCases,
 ):
     """What an adapter has to do; a subclass has a fixture `harness` that returns a `ComputeHarness`."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from portable.compute.driver import ComputeDriver
     from portable.storage import Bucket
     from portable.testing.fakes.machines import Boot
+    from portable.testing.faults import FaultProxy
 
 Refusal = Literal["quota", "capacity", "throttled", "denied", "broken"]
 
@@ -88,6 +89,8 @@ class ComputeHarness:
             ``open_compute(heartbeat=1.0)``; each call makes a new `Compute` of the same jobs.
             `None` where no jobs are run, and only the driver is looked at.
         storage: The bucket that jobs are kept in, and what they read and write is in; empty.
+        proxy: What requests to *storage* go through, where they can be disturbed; `None` where
+            nothing is in between.
         machine: A type of machine that there is; empty where there are none.
         image: An image by its plain name; empty where there are none.
         unknown_id: An id that no machine has.
@@ -101,6 +104,7 @@ class ComputeHarness:
     oracle: ComputeOracle
     open_compute: Callable[..., Compute] | None = None
     storage: Bucket | None = None
+    proxy: FaultProxy | None = None
     machine: str = ""
     image: str = ""
     unknown_id: str = "there-is-none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 
 from portable.compute import Compute, Job
 from portable.compute.types import InstanceInfo, JobResult
+from portable.errors import PortableError
 from portable.storage import Bucket
 from portable.testing.compute.base import ComputeCases, Place
 from portable.testing.compute.harness import ComputeHarness
+from portable.testing.faults import FaultProxy
 
 WAIT_SECONDS = 45.0
+OUTCOMES = "portable outcomes"  # a property of a test's report: how its jobs ended
 STAYS = "while :; do sleep 0.1; done"
 
 
@@ -29,7 +33,14 @@ class Jobs(Place):
         self.open_compute: Callable[..., Compute] = harness.open_compute
         self.bucket: Bucket = harness.storage
         self.compute = self.open_compute(heartbeat=0.3, boot=60.0)
+        self.outcomes: list[str] = []
         self._jobs: list[Job] = []
+
+    def faults(self) -> FaultProxy:
+        """What can disturb requests to storage; the case is skipped where nothing can."""
+        if self.harness.proxy is None:
+            pytest.skip("the harness has no 'proxy'")
+        return self.harness.proxy
 
     def submit(self, command: Any, **asked: Any) -> Job:
         """Submit a small job."""
@@ -37,10 +48,22 @@ class Jobs(Place):
         self._jobs.append(job)
         return job
 
+    @contextmanager
+    def refused(
+        self, kind: type[PortableError], job: str
+    ) -> Iterator[pytest.ExceptionInfo[PortableError]]:
+        """In the block, *job* is refused so, and has no machine afterwards."""
+        with pytest.raises(kind) as caught:
+            yield caught
+        self.no_machine(job)
+        assert job not in [each.id for each in self.compute.jobs(active=True)]
+        self.outcomes.append(f"{kind.__name__}, no job")
+
     def ends(self, job: Job) -> JobResult:
         """Wait until a job has ended, and its machines are gone."""
         result = job.wait(WAIT_SECONDS)
         self.no_machine(job.id)
+        self.outcomes.append(_told(result))
         return result
 
     def machine(self, job: Job, but: str = "") -> InstanceInfo:
@@ -80,7 +103,11 @@ class JobCaseFixtures(ComputeCases):
 
     @pytest.fixture
     def jobs(
-        self, harness: ComputeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        harness: ComputeHarness,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        record_property: Callable[[str, object], None],
     ) -> Iterator[Jobs]:
         """The place under test, with its jobs; it gives up soon what is silent."""
         if harness.open_compute is None:
@@ -94,6 +121,13 @@ class JobCaseFixtures(ComputeCases):
         jobs = Jobs(harness, tmp_path)
         yield jobs
         jobs.close()
+        record_property(OUTCOMES, jobs.outcomes)
+
+
+def _told(result: JobResult) -> str:
+    code = "" if result.exit_code is None else f", exit code {result.exit_code}"
+    attempts = "" if result.attempts == 1 else f", attempt {result.attempts}"
+    return f"{result.status}, {result.reason}{code}{attempts}"
 
 
 def elapsed(since: float) -> float:

@@ -12,6 +12,7 @@ from portable.storage import Bucket
 from portable.testing.compute.harness import ComputeHarness, ComputeOracle, Refusal
 from portable.testing.fakes.ec2 import FakeEc2
 from portable.testing.fakes.machines import Boot
+from portable.testing.faults import FaultProxy
 from portable.testing.targets.s3 import REGION, open_s3_bucket
 from portable_aws.compute import EC2Compute
 from portable_aws.settings import Ec2Settings
@@ -105,21 +106,27 @@ def open_ec2_compute(server: FakeEc2, storage: Callable[[], Bucket], **settings:
     return Compute(partial(EC2Compute, wanted), wanted, provider="aws", storage=storage)
 
 
-def _open_storage(server: FakeEc2, folder: str) -> Bucket:
-    return open_s3_bucket(BUCKET, prefix=folder, region=REGION, endpoint=server.moto)
+def _open_storage(proxy: FaultProxy, folder: str) -> Bucket:
+    return open_s3_bucket(BUCKET, prefix=folder, region=REGION, endpoint=proxy.endpoint)
 
 
-def ec2_harness(server: FakeEc2, client: EC2Client) -> ComputeHarness:
-    """Machines on the fake; what an earlier case ordered to go wrong is forgotten."""
+def ec2_harness(server: FakeEc2, client: EC2Client, proxy: FaultProxy) -> ComputeHarness:
+    """Machines on the fake; what an earlier case ordered to go wrong is forgotten.
+
+    Args:
+        proxy: In front of moto, for jobs' storage.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     server.clear()
-    storage = partial(_open_storage, server, f"jobs-{uuid.uuid4().hex[:12]}")
+    proxy.clear()
+    storage = partial(_open_storage, proxy, f"jobs-{uuid.uuid4().hex[:12]}")
     return ComputeHarness(
         connect=partial(EC2Compute, Ec2Settings(region=REGION, endpoint=server.endpoint)),
         oracle=Ec2Oracle(server, client),
         open_compute=partial(open_ec2_compute, server, storage),
         storage=storage(),
+        proxy=proxy,
         machine=MACHINE,
         image="ubuntu-24.04",
         unknown_id="i-0123456789abcdef0",
