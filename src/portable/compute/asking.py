@@ -23,8 +23,8 @@ from portable.queue.arguments import Seconds
 if TYPE_CHECKING:
     from portable.compute.site import Site
 
-# scrypt, of https://www.rfc-editor.org/rfc/rfc7914: 8 MiB and some 20 ms for each guess.
-_COST, _BLOCK = 2**13, 8
+# scrypt, of https://www.rfc-editor.org/rfc/rfc7914: 4 MiB and some 20 ms for each guess.
+_COST, _BLOCK = 2**12, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def prepare(site: Site, asked: Asked) -> tuple[JobRecord, Work]:
     work = Work(env=env, inputs=finding.find(connection.bucket, reads), sent=sent, call=call)
     nonce = secrets.token_hex(8)
     digests = work.digests()
-    if env:
+    if env and name is not None:  # others can't be submitted again
         digests["env"] = digest_of_env(env, nonce)
     record = JobRecord(
         id=name or made_up(site.now()),

@@ -126,7 +126,8 @@ def tidy(site: Site, record: JobRecord, seen: Seen, memory: Memory) -> None:
             left.add(launched.id)
     for id in sorted(left):
         site.terminate(id)
-    secret = [shelf.work(record.id, record.nonce)]
+    # Also what a client has left that was killed before it came to `job.json`.
+    secret = [info.key for name, info in seen.own.items() if name.startswith("work-")]
     secret += [
         shelf.attempt(record.id, each.shard, each.number, ARCHIVE) for each in seen.attempts()
     ]

@@ -39,13 +39,11 @@ def submit(site: Site, asked: Asked) -> JobRecord:
         there = shelf.read(shelf.job(record.id, "job.json"))
         if there is not None:
             return _again(site, JobRecord.decoded(there), record, work)
-    marks = [shelf.active(record.id), shelf.recent(record.created, record.id)]
-    with ContextThreads(3, thread_name_prefix="portable-submit") as pool:
-        pending = [pool.submit(shelf.bucket.put, key, b"") for key in marks]
-        packed = work.packed()
-        pending.append(pool.submit(shelf.bucket.put, shelf.work(record.id, record.nonce), packed))
-        for each in pending:
-            each.result()
+    shelf.bucket.put(shelf.active(record.id), b"")  # first: by it `reap` finds the rest
+    with ContextThreads(1, thread_name_prefix="portable-submit") as pool:
+        listed = pool.submit(shelf.bucket.put, shelf.recent(record.created, record.id), b"")
+        shelf.bucket.put(shelf.work(record.id, record.nonce), work.packed())
+        listed.result()
     if not shelf.create(shelf.job(record.id, "job.json"), record.encoded()):
         return _second(site, record, work)
     try:

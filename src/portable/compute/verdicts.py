@@ -128,7 +128,6 @@ def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Ex
     began = attempt.at("launched.json")
     if (
         machine is None
-        and attempt.last_sign is None
         and began is not None
         and site.clock.since(began) < UNKNOWN_SECONDS
     ):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from portable.retry import Surroundings
 
 SHORTEST, LONGEST = 0.01, 5.0
-PART = 1 / 20  # of the time that one has waited already
+PART = 1 / 12  # of the time that one has waited already
 
 
 def looks(
