@@ -128,7 +128,7 @@ class _ChangedBody:
         self._change = change
 
     def read(self, size: int, /) -> bytes:
-        return self._change(self._body.read(size))
+        return self._change(bytes(self._body.read(size)))
 
     def close(self) -> None:
         self._body.close()
