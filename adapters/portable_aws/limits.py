@@ -78,6 +78,21 @@ def queue_capabilities(settings: SqsSettings) -> QueueCapabilities:
     )
 
 
+_METADATA = "http://169.254.169.254/latest"
+# 404 until two minutes before the end, with a token as IMDSv2 wants one:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+SPOT_NOTICE = {
+    "url": f"{_METADATA}/meta-data/spot/instance-action",
+    "headers": {},
+    "contains": '"action"',
+    "token": {
+        "url": f"{_METADATA}/api/token",
+        "headers": {"X-aws-ec2-metadata-token-ttl-seconds": "60"},
+        "header": "X-aws-ec2-metadata-token",
+    },
+}
+
+
 def compute_capabilities(region: str) -> ComputeCapabilities:
     """What machines in one region can do."""
     return ComputeCapabilities(
@@ -91,4 +106,5 @@ def compute_capabilities(region: str) -> ComputeCapabilities:
         boot_max=16 * 1024,
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html, less the name
         tags_max=49,
+        notice=SPOT_NOTICE,
     )
