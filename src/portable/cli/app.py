@@ -15,7 +15,9 @@ from portable.cli import (
     copying,
     doctor,
     emulating,
+    jobs,
     listing,
+    machines,
     queues,
     reading,
     removing,
@@ -33,7 +35,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (listing, reading, copying, syncing, removing, queues, configuring, doctor, emulating):
+for group in (
+    listing,
+    reading,
+    copying,
+    syncing,
+    removing,
+    queues,
+    jobs,
+    machines,
+    configuring,
+    doctor,
+    emulating,
+):
     group.add_to(app)
 
 
@@ -50,7 +64,7 @@ def root(
     verbose: Verbose = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """One command for object storage and queues at every provider."""
+    """One command for object storage, queues and compute at every provider."""
     options = options_of(context)
     options.add(profile=profile, as_json=as_json, quiet=quiet, verbose=verbose)
     if version:

@@ -31,16 +31,32 @@ def emulated(incomplete: str) -> list[str]:
     return _beginning(incomplete, PROVIDERS)
 
 
+def sellers(incomplete: str) -> list[str]:
+    """Providers that the catalogue has machines of."""
+    from portable.compute.catalogue import providers
+
+    return _beginning(incomplete, providers())
+
+
 def queues(incomplete: str) -> list[str]:
     """Queues that the active profile names."""
+    return _beginning(incomplete, _named("queues"))
+
+
+def computes(incomplete: str) -> list[str]:
+    """Places for jobs that the active profile names."""
+    return _beginning(incomplete, _named("computes"))
+
+
+def _named(table: str) -> Iterable[str]:
     from portable.config import state
     from portable.config.profiles import active_profile
 
     try:
-        named = active_profile(state.configured(), None).table.get("queues", {})
+        named = active_profile(state.configured(), None).table.get(table, {})
     except PortableError:
-        return []
-    return _beginning(incomplete, named if isinstance(named, Mapping) else ())
+        return ()
+    return named if isinstance(named, Mapping) else ()
 
 
 def _written() -> list[str]:

@@ -15,6 +15,7 @@ from portable.errors import (
     ConfigError,
     DeadlineExceeded,
     InvalidArgument,
+    NoCapacity,
     NotFound,
     ObjectChanged,
     PermissionDenied,
@@ -38,6 +39,7 @@ EXIT_CODES: Mapping[type[PortableError], int] = {
     PreconditionFailed: CONFLICT,
     ObjectChanged: CONFLICT,
     Unavailable: UNAVAILABLE,
+    NoCapacity: UNAVAILABLE,
     DeadlineExceeded: UNAVAILABLE,
     Throttled: UNAVAILABLE,
 }
