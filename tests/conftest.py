@@ -12,7 +12,7 @@ import botocore.hooks
 import botocore.session
 import pytest
 
-from portable.testing.descriptors import open_now
+from portable.testing.descriptors import open_now, settled
 from portable.testing.targets.memory import forget_all
 
 MOST_LEFT = 50  # servers that began in a module stay for the next ones: 5 or 6 each
@@ -64,11 +64,10 @@ def _nothing_is_left(
     """A module that leaves clients or files open fails by name, long before a worker has no
     descriptors left. Objects in memory are dropped.
     """
-    before = open_now().total()
+    most = open_now().total() + MOST_LEFT
     yield
     forget_all()
-    if open_now().total() > before + MOST_LEFT:
+    if open_now().total() > most:
         gc.collect()  # what was dropped and waits for it is not left
-        now = open_now()
-        left = now.total() - before
-        assert left <= MOST_LEFT, f"{request.node.nodeid} leaves {left} open of {now}"
+        now = settled(most)
+        assert now.total() <= most, f"{request.node.nodeid} leaves too many open: {now}"

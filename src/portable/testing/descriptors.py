@@ -24,6 +24,14 @@ def open_now() -> Counter[str]:
     return kinds
 
 
+def settled(most: int) -> Counter[str]:
+    """What is open as soon as that is no more than *most*, or else after a while."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (now := open_now()).total() > most and time.monotonic() < until:
+        time.sleep(0.02)
+    return now
+
+
 @contextmanager
 def nothing_left_open() -> Iterator[None]:
     """Fail where more are open after the block, or a moment later, than before.
@@ -34,9 +42,7 @@ def nothing_left_open() -> Iterator[None]:
     gc.disable()
     try:
         yield
-        until = time.monotonic() + PATIENCE_SECONDS
-        while (now := open_now()).total() > before.total() and time.monotonic() < until:
-            time.sleep(0.02)
+        now = settled(before.total())
     finally:
         gc.enable()
     assert now.total() <= before.total(), f"left open: {now - before} of {now}"
