@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from portable import interrupt
 from portable.errors import PortableError, Unavailable
 from portable.queue import Queue, QueueCapabilities
 from portable.queue.driver import Leased, QueueDriver, WireMessage
@@ -106,6 +107,7 @@ class Stage:
     script: Script
     clock: Clock
     name: str
+    frozen: bool = True
     slept: list[float] = field(default_factory=list)
 
     def open(self, *, payloads: bool = True, **settings: Any) -> Queue:
@@ -116,7 +118,10 @@ class Stage:
 
         def sleep(seconds: float) -> None:
             self.slept.append(seconds)
-            self.clock.sleep(seconds)
+            if self.frozen:
+                self.clock.sleep(seconds)
+            else:
+                interrupt.sleep(seconds)
 
         return Queue(
             make,
@@ -135,4 +140,4 @@ class Stage:
 
 def stage(*, frozen: bool = True) -> Stage:
     """A new one."""
-    return Stage(Script(), Clock(frozen=frozen), f"q{uuid.uuid4().hex[:16]}")
+    return Stage(Script(), Clock(frozen=frozen), f"q{uuid.uuid4().hex[:16]}", frozen)

@@ -22,6 +22,7 @@ from portable.queue.wire import PAYLOAD, Content
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
     from portable.queue.driver import Leased
+    from portable.retry import Deadline
 
 _log = logging.getLogger("portable.queue")
 _UNREAD: Any = object()
@@ -289,13 +290,21 @@ class Message:
             self._settled, self._lost = "handed back", True
         tell(self._observer, QueueEvent(kind="lease_lost", queue=self._connection.settings.name))
 
-    def _hand_back(self, delay: float, error: BaseException | None = None) -> None:
+    def _hand_back(
+        self,
+        delay: float,
+        error: BaseException | None = None,
+        *,
+        deadline: Deadline | None = None,
+    ) -> None:
         with self.lock:
             if not self._may_become("handed back"):
                 return
             if not self._lost:
                 (answer,) = self._connection.settle(
-                    [self._receipt], lambda driver, one: driver.extend(one, delay)
+                    [self._receipt],
+                    lambda driver, one: driver.extend(one, delay),
+                    deadline=deadline,
                 )
                 if isinstance(answer, LeaseLost):
                     self._lost = not answer.ambiguous

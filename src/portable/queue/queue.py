@@ -320,7 +320,8 @@ class Queue:
             idle_timeout: End when no message came for so long, and no handler is at work.
             lease: How long each renewal is good for; as the settings say unless given, and never
                 longer than the provider's longest.
-            drain: How long handlers may go on when it is to stop.
+            drain: How long handlers may go on when it is to stop. The last acks and hand-backs have
+                what is left of it, and 1 s at least; what can't be acked by then comes again.
             stop: Set it, in any thread, to stop.
             on_event: As the queue's own `on_event`, which is used unless given.
 

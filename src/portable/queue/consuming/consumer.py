@@ -26,6 +26,7 @@ from portable.queue.consuming.workers import (
 )
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.verdicts import DeadLetter, Retry
+from portable.retry import Deadline
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,6 +42,7 @@ FIRST_PAUSE_SECONDS = 0.5  # after a receive that failed; doubled each time
 LONGEST_PAUSE_SECONDS = 30.0
 BACKOFF_SECONDS = 1.0  # until a failed message is tried again; doubled at each attempt
 LONGEST_BACKOFF_SECONDS = 300.0
+LAST_SECONDS = 1.0  # for acks and hand-backs when handlers have used up the time to stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,9 +263,11 @@ class Consumer:
         elif message._settled != "handed back" or not self._ending:
             self._tally.add(names[message._settled])
 
-    def _give_back(self, message: Message) -> None:
+    def _give_back(self, message: Message, deadline: Deadline | None = None) -> None:
         try:
-            message.nack()
+            if deadline is not None and deadline.left() <= 0:
+                raise deadline.exceeded()
+            message._hand_back(0.0, deadline=deadline)
             self._tally.add("returned")
         except PortableError as error:
             _log.warning("a message couldn't be handed back: %s", error)
@@ -271,24 +275,42 @@ class Consumer:
     def _finish(self, patience: float) -> None:
         """Wait for the handlers, leases still beating; hand back what doesn't end in time."""
         self._end("error")
+        until = time.monotonic() + patience
         try:
             self._workers_done(patience)
         finally:
             with self._changed:
                 late = [message for message, _ in self._running.values()]
+            left = max(LAST_SECONDS, until - time.monotonic())
+            clock = self._connection.surroundings.clock
+            deadline = Deadline(clock() + left, left, clock)
             for message in late:
-                self._give_back(message)
+                self._give_back(message, deadline)
             self._workers.stop()
-            self._acks.stop()
+            self._last_acks(until, patience)
             self._heartbeat.stop()
             self._watch.end()
+
+    def _last_acks(self, until: float, patience: float) -> None:
+        """All the time they need, unless it was asked to stop: in an outage that could be long."""
+        self._acks.stop()
+        until = max(until, time.monotonic() + LAST_SECONDS)
+        while not self._acks.wait(LOOK_SECONDS):
+            if self._ends_by_itself() and not self._asked:
+                until = time.monotonic() + max(patience, LAST_SECONDS)
+            elif time.monotonic() >= until:
+                self._acks.give_up()
+                return
 
     def _workers_done(self, patience: float) -> None:
         """Those that were to end by themselves get all the time they need, until a signal."""
         with self._changed:
-            if self._ending in ("max_messages", "idle_timeout"):
+            if self._ends_by_itself():
                 self._wait_for(lambda: not self._running or self._asked)
             self._wait_for(lambda: not self._running, patience)
+
+    def _ends_by_itself(self) -> bool:
+        return self._ending in ("max_messages", "idle_timeout")
 
     def _wait_for(self, done: Callable[[], object], seconds: float = math.inf) -> None:
         """Wait for a change after which *done*, at most so long.

@@ -1,0 +1,37 @@
+"""A queue by a real clock, and a consumer whose failures aren't waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from portable.queue.consuming import consumer
+from tests.queue.faulty import Stage, stage
+
+
+@pytest.fixture
+def on() -> Stage:
+    """A queue by a real clock that can be moved, too."""
+    return stage(frozen=False)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures aren't waited for."""
+    monkeypatch.setattr(consumer, "BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(consumer, "FIRST_PAUSE_SECONDS", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    yield
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        left = [t.name for t in threading.enumerate() if t.name.startswith("portable-")]
+        if not left:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"threads are left: {left}")

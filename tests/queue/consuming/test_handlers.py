@@ -1,0 +1,94 @@
+"""Handlers of all kinds, and hooks."""
+
+from __future__ import annotations
+
+import contextvars
+
+import pytest
+
+from portable.errors import (
+    InvalidType,
+)
+from portable.queue import DeadLetter, Message, QueueEvent
+from tests.queue.faulty import Stage
+
+
+def test_coroutines_fail_and_retry_like_functions(on: Stage) -> None:
+    """With large bodies, too."""
+    queue = on.open(max_attempts=2)
+    queue.send_many(["fails", "dead", b"\xff" * 1_100_000])
+
+    async def handle(message: Message) -> None:
+        if message.body == "fails":
+            raise ValueError
+        if message.body == "dead":
+            raise DeadLetter("why")
+        assert len(message.body) == 1_100_000
+
+    report = queue.consume(handle, concurrency=2, idle_timeout=0.5)
+    assert (report.handled, report.retried, report.dead) == (1, 1, 2)
+    assert on.payload_keys() == []
+
+
+def test_a_function_that_returns_a_coroutine_is_refused(on: Stage) -> None:
+    """It would be acked without having run."""
+    queue = on.open()
+    queue.send("x")
+
+    async def work() -> None:
+        """Never runs."""
+
+    with pytest.raises(InvalidType, match="async def"):
+        queue.consume(lambda _: work())
+    assert queue.stats().visible == 1
+
+
+def test_handlers_see_the_context_of_the_caller(on: Stage) -> None:
+    """The active profile is part of it."""
+    queue = on.open()
+    queue.send_many([1, 2])
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
+    variable.set("caller")
+    seen: list[str] = []
+    queue.consume(lambda _: seen.append(variable.get()), max_messages=1)
+
+    async def handle(_: Message) -> None:
+        seen.append(variable.get())
+
+    queue.consume(handle, max_messages=1)
+    assert seen == ["caller"] * 2
+
+
+def test_a_hook_that_raises_disturbs_nothing(on: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged."""
+    queue = on.open()
+
+    def hook(event: QueueEvent) -> None:
+        raise RuntimeError("metrics are down")
+
+    queue.on_event = hook
+    queue.send("x")
+    assert queue.consume(lambda _: None, max_messages=1).handled == 1
+    assert "metrics are down" in caplog.text
+
+
+def test_a_hook_hears_what_a_queue_does(on: Stage) -> None:
+    """Without a consumer, too."""
+    queue = on.open()
+    events: list[QueueEvent] = []
+    queue.on_event = events.append
+    queue.send("a")
+    queue.send_many(["b", "c"])
+    one, two, three = queue.receive(3)
+    one.ack()
+    two.nack()
+    three.dead_letter("x")
+    assert [(event.kind, event.count) for event in events] == [
+        ("sent", 1),
+        ("sent", 2),
+        ("received", 3),
+        ("acked", 1),
+        ("retried", 1),
+        ("dead", 1),
+    ]
+    assert {event.queue for event in events} == {queue.name}

@@ -1,0 +1,96 @@
+"""A consumer's leases: renewed, lost, longer than the provider's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from portable.queue import DeadLetter, Message
+from tests.queue.faulty import Stage, refused
+
+
+def test_a_lease_that_is_lost_is_told_counted_and_not_claimed(on: Stage) -> None:
+    """The handler can see it; the late ack removes nothing."""
+    queue = on.open(max_attempts=100)
+    queue.send("x")
+    seen: list[bool] = []
+    events: list[str] = []
+
+    def handle(message: Message) -> None:
+        seen.append(message.lease_lost)
+        if message.attempts == 1:
+            on.clock.advance(31)
+            seen.append(message.lease_lost)
+
+    report = queue.consume(handle, max_messages=2, on_event=lambda event: events.append(event.kind))
+    assert seen == [False, True, False]
+    assert (report.handled, report.leases_lost) == (1, 1)
+    assert events.count("lease_lost") == 1
+
+
+def test_a_handler_that_fails_too_late_decides_nothing(on: Stage) -> None:
+    """Its message is neither handed back nor buried: others have it."""
+    queue = on.open(max_attempts=2)
+    queue.send("x")
+
+    def handle(message: Message) -> None:
+        if message.attempts == 1:
+            on.clock.advance(31)
+            raise DeadLetter("late")
+
+    report = queue.consume(handle, max_messages=2)
+    assert (report.handled, report.dead, report.retried, report.leases_lost) == (1, 0, 0, 1)
+
+
+def test_leases_are_renewed_in_batches_and_again_after_a_failure(on: Stage) -> None:
+    """Two beats may fail."""
+    queue = on.open(lease=0.6, attempts=1)
+    queue.send_many(range(4))
+    on.script.before["extend"] = [refused(), None, refused()]
+    report = queue.consume(lambda _: time.sleep(1.5), concurrency=4, max_messages=4)
+    assert (report.handled, report.leases_lost) == (4, 0)
+    assert max(on.script.sizes("extend")) == 4
+    assert len(on.script.sizes("extend")) >= 4
+
+
+def test_an_ack_and_an_extension_never_overlap(on: Stage) -> None:
+    """A receipt that changes with each extension is the one that is acked."""
+    queue = on.open(lease=0.3)
+    queue.send_many(range(20))
+    known: dict[str, int] = {}
+    driver = queue._connection.driver
+    send_ack, send_extend = driver.inner.ack, driver.inner.extend  # type: ignore[attr-defined]
+    lock = threading.Lock()
+
+    def extend(receipts: list[str], lease: float) -> list[Any]:
+        answers = []
+        for receipt in receipts:
+            plain, _, version = receipt.partition("#")
+            with lock:
+                assert known.setdefault(plain, 0) == int(version or 0), "an old receipt"
+                known[plain] += 1
+            time.sleep(0.005)
+            answers.append(f"{plain}#{known[plain]}")
+            send_extend([plain], lease)
+        return answers
+
+    def ack(receipts: list[str]) -> list[Any]:
+        for receipt in receipts:
+            plain, _, version = receipt.partition("#")
+            with lock:
+                assert known.get(plain, 0) == int(version or 0), "an old receipt"
+        return list(send_ack([receipt.partition("#")[0] for receipt in receipts]))
+
+    driver.inner.extend, driver.inner.ack = extend, ack  # type: ignore[attr-defined]
+    report = queue.consume(lambda _: time.sleep(0.25), concurrency=10, max_messages=20)
+    assert (report.handled, report.leases_lost, report.acks_failed) == (20, 0, 0)
+
+
+def test_a_lease_beyond_the_providers_is_kept_by_renewing(on: Stage) -> None:
+    """As long as the handler runs."""
+    on.script.capabilities = {"lease_max": 0.4}
+    queue = on.open(lease=3600)
+    queue.send("x")
+    report = queue.consume(lambda _: time.sleep(1), max_messages=1)
+    assert (report.handled, report.leases_lost) == (1, 0)
