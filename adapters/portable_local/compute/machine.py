@@ -5,6 +5,7 @@
 ``boot.sh``           its boot script
 ``pid``               the process as it has told of itself; only the first one to write it runs
 ``console``           what the script says, beside the job's own log
+``bin``               ``poweroff`` and its like: they end this machine, never the computer
 ``ended``             nothing of it runs any longer
 ``work-…``            the tasks' folders, which the runner removes
 ====================  ====================================================================
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from portable.compute.arguments import holds_credentials
 from portable.compute.driver import Launch
 from portable.compute.types import InstanceInfo, InstanceState
 from portable_local.compute.processes import OWN_IDENTITY, Process, belonging, end_all
@@ -32,6 +35,12 @@ MARK = "PORTABLE_MACHINE"  # in the environment of all its processes
 NOTHING = "0"  # in place of an identity: it was ended before it began
 _PENDING_SECONDS = 60.0  # a shell takes a millisecond; a client may be killed before it starts one
 # The shell that starts the machine's own ends at once: nobody has to wait for a child.
+POWER = ("poweroff", "shutdown", "halt", "reboot")
+_POWEROFF = """\
+#!/bin/sh
+read -r id rest <{pid}
+[ ! -d /proc/self ] || grep -qF {mark} "/proc/$id/environ" && kill -9 "$id"
+"""
 _START = f'(exec sh -c \'set -C;{{ {OWN_IDENTITY};}}>pid||exit 0;exec sh "$0"\' "$0")&'
 
 
@@ -56,6 +65,7 @@ class Machine:
         """Write down what it is to be; what another launch of the same name wrote stays."""
         self._folder.mkdir(parents=True, exist_ok=True)
         _write(self._folder / "boot.sh", wanted.boot)
+        self._write_programs()
         said = {"token": wanted.token, "tags": dict(wanted.tags), "created": time.time()}
         _write(self._folder / "machine.json", json.dumps(said))
 
@@ -82,7 +92,7 @@ class Machine:
             name=self._folder.name,
             state=state,
             raw_state=state,
-            bills=False,
+            bills=state != "terminated",
             tags=said["tags"],
             created=datetime.fromtimestamp(said["created"], UTC),
         )
@@ -103,6 +113,20 @@ class Machine:
     def remove(self) -> None:
         """Remove its folder; what can't be removed stays."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write_programs(self) -> None:
+        """A script that is written for a cloud's machine switches that off at its end."""
+        programs = self._folder / "bin"
+        programs.mkdir(exist_ok=True)
+        for name in POWER:
+            program = programs / name
+            program.write_text(
+                _POWEROFF.format(
+                    pid=shlex.quote(str(self._folder / "pid")),
+                    mark=shlex.quote(self._mark.decode()),
+                )
+            )
+            program.chmod(0o755)
 
     def _state(self, created: float) -> InstanceState:
         if (self._folder / "ended").exists():
@@ -132,10 +156,17 @@ class Machine:
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    """This process's, in which ``python`` is the Python that runs here."""
+    """This process's, in which ``python`` is the Python that runs here.
+
+    What holds a cloud's credentials stays here: a job that needs it fails on any other machine.
+    """
     own = os.path.dirname(sys.executable)  # noqa: PTH120
     path = os.environ.get("PATH", os.defpath)
-    return {**os.environ, "PATH": f"{own}{os.pathsep}{path}", MARK: str(folder)}
+    return {
+        **{name: value for name, value in os.environ.items() if not holds_credentials(name)},
+        "PATH": os.pathsep.join((str(folder / "bin"), own, path)),
+        MARK: str(folder),
+    }
 
 
 def _write(path: Path, text: str) -> None:

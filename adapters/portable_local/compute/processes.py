@@ -47,15 +47,15 @@ class Process:
         return now is not None and now.start == self.start and not now.has_ended
 
 
-def belonging(root: Process | None, mark: bytes) -> set[int]:
-    """The ids of *root*, of all whose environment has *mark*, and of all that they have started."""
+def belonging(root: Process | None, mark: bytes) -> list[Process]:
+    """*root*, all whose environment has *mark*, and all that they have started."""
     every = {process.id: process for process in _all() if not process.has_ended}
     found = {number for number in every if _has_mark(number, mark)}
     if root is not None and root.id in every and every[root.id].start == root.start:
         found.add(root.id)
     while grown := {one.id for one in every.values() if one.parent in found} - found:
         found |= grown
-    return found - {os.getpid()}
+    return [every[number] for number in found - {os.getpid()}]
 
 
 def end_all(root: Process | None, mark: bytes) -> None:
@@ -67,12 +67,15 @@ def end_all(root: Process | None, mark: bytes) -> None:
     """
     end = time.monotonic() + PATIENCE_SECONDS
     pause = 0.001
-    while found := belonging(root, mark):
-        for number in found:
+    killed: list[Process] = []
+    while found := belonging(root, mark) + [each for each in killed if each.is_there()]:
+        for process in found:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
+                os.kill(process.id, signal.SIGKILL)
+        killed = found
         if time.monotonic() > end:
-            raise Unavailable(f"processes {sorted(found)} were killed and don't end")
+            ids = sorted({process.id for process in found})
+            raise Unavailable(f"processes {ids} were killed and don't end")
         time.sleep(pause)
         pause = min(2 * pause, 0.1)
 

@@ -87,7 +87,7 @@ def check_env(env: Mapping[str, str] | None) -> dict[str, str]:
             raise InvalidArgument(f"{name!r} can't be the name of a variable")
         if name in _OURS:
             raise InvalidArgument(f"the variable {name} is set by portable itself")
-        if _CREDENTIALS.fullmatch(name):
+        if holds_credentials(name):
             raise InvalidArgument(
                 f"the variable {name} would put a cloud's credentials on the machine, where they "
                 f"outlive the job. Name what it reads in 'inputs' and what it makes in 'outputs': "
@@ -100,6 +100,11 @@ def check_env(env: Mapping[str, str] | None) -> dict[str, str]:
             f"env has more than {ENV_MAX} characters; put what is large into a file, with 'files'"
         )
     return dict(env)
+
+
+def holds_credentials(variable: str) -> bool:
+    """Is it by this variable that a cloud's SDK finds who it is?"""
+    return _CREDENTIALS.fullmatch(variable) is not None
 
 
 def check_places(places: Mapping[str, str] | None, what: str) -> dict[str, str]:

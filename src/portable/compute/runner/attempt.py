@@ -153,7 +153,7 @@ class Attempt:
         return Calls(
             self._manifest,
             folders,
-            self._archive.archive,
+            os.path.abspath(self._archive.archive),
             self._log,
             self._results,
             self._loop,

@@ -156,9 +156,10 @@ class Calls:
                 break
             line = bytes(worker.heard[end + 1 : end + 1 + size])
             del worker.heard[: end + 1 + size]
-            if index < 0:
+            worker.is_ready = True
+            if code and index < 0:
                 self._loop.stop("refused", line.decode())
-            else:
+            elif index >= 0:
                 self._finish(worker, code, line)
         return True
 
@@ -179,9 +180,14 @@ class Calls:
     def _end(self, worker: _Worker) -> None:
         while worker.is_heard and self._hear(worker):
             pass
+        code = worker.process.returncode
+        if not worker.is_ready:
+            name = self._manifest.function and self._manifest.function["pickle"]
+            self._loop.stop(
+                "refused", f"the process that loads {name} ended with code {code}; see the log"
+            )
         if worker.index is not None:
             self._read_all(worker)
-            code = worker.process.returncode
             if not self._loop.reason:
                 name = "signal" if code < 0 else "code"
                 error = f"the process that called it ended with {name} {abs(code)}"
@@ -210,6 +216,7 @@ class _Worker:
         self.output = process.stdout
         self.answers = answers
         self.is_heard = True
+        self.is_ready = False
         self.heard = bytearray()
         self.lines = lines
         self.index: int | None = None

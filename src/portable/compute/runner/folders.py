@@ -19,7 +19,11 @@ FETCHERS = 8  # inputs that are under way at once
 
 
 class Folders:
-    """One folder a task, below *base*. Several tasks share the files, which are read-only then."""
+    """One folder a task, below *base*. Several tasks share the files, which are read-only then.
+
+    A task that leaves its folder empty hands it on: to make and remove one may take longer than
+    the task. Safe to use from several threads, for several tasks.
+    """
 
     def __init__(self, base: str, manifest: Manifest) -> None:
         self.base = base
@@ -27,6 +31,9 @@ class Folders:
         self._single = len(manifest.tasks) == 1 and not manifest.function
         self._wanted = [each["path"] for each in manifest.inputs] + manifest.files
         self._above: list[str] = []
+        self._used: dict[int, str] = {}
+        self._empty: list[str] = []
+        self._made = 0
         os.mkdir(base)
         if self._wanted or manifest.function:
             os.mkdir(self.shared)
@@ -38,7 +45,7 @@ class Folders:
 
     def of(self, index: int) -> str:
         """Where a task runs."""
-        return os.path.join(self.base, "task" if self._single else str(index))
+        return self._used[index]
 
     def unpack(self, archive: Archive) -> None:
         """Write the files that are in the archive."""
@@ -87,10 +94,10 @@ class Folders:
 
     def make(self, index: int) -> str:
         """Make a task's folder; files are linked, not copied."""
-        folder = self.of(index)
         if self._single and self._wanted:
-            return folder
-        os.mkdir(folder)
+            self._used[index] = self.shared
+            return self.shared
+        folder = self._used[index] = self._new()
         for above in self._above:
             os.mkdir(os.path.join(folder, above))
         for path in self._wanted:
@@ -99,15 +106,29 @@ class Folders:
 
     def remove(self, index: int) -> None:
         """Remove what a task leaves behind; what can't be removed stays."""
-        folder = self.of(index)
+        folder = self._used.pop(index, None)
+        if folder is None:
+            return
         try:
-            os.rmdir(folder)
-        except OSError:
+            left = os.listdir(folder)
+        except OSError:  # the task has removed it, or taken its permissions away
+            left = [folder]
+        if left:
             _remove(folder)
+        else:
+            self._empty.append(folder)
 
     def close(self) -> None:
         """Remove everything."""
         _remove(self.base)
+
+    def _new(self) -> str:
+        if self._empty:
+            return self._empty.pop()
+        self._made += 1
+        folder = os.path.join(self.base, str(self._made))
+        os.mkdir(folder)
+        return folder
 
     def _target(self, path: str) -> str:
         parts = path.split("/")

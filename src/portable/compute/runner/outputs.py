@@ -143,7 +143,7 @@ class Outputs:
     def _too_large(self, name: str, size: int) -> str:
         """What is wrong with a file's size; empty where nothing is."""
         largest = self._manifest.put_max
-        if self._store.is_local or size <= largest:
+        if size <= largest:
             return ""
         return (
             f"the output {name!r} has {size} bytes, and one signed request stores at most "

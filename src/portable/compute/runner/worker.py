@@ -37,6 +37,7 @@ def work(archive: Archive, answers: int, shared: str) -> None:
             traceback.print_exc()
             _answer(out, -1, 1, _cannot_load(error).encode())
             raise SystemExit(1) from None
+        _answer(out, -1, 0, b"")  # it is loaded
         for line in tasks:
             index, _, folder = line.rstrip(b"\n").partition(b" ")
             os.chdir(folder)
