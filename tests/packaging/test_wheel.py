@@ -45,6 +45,7 @@ def test_the_wheel_holds_the_core_every_adapter_and_nothing_else(wheel: Path) ->
     tops = {name.split("/")[0] for name in names}
     assert tops == {"portable", *adapters, f"portable_cloud-{_version(wheel)}.dist-info"}
     assert {"portable/py.typed", "portable_aws/storage.py"} <= set(names)
+    assert "portable/compute/catalogue/machines.csv" in names
     assert not [name for name in names if name.endswith(".md")]
 
 
