@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portable.compute.advancing import advance
+from portable.compute.costs import cost_of, seconds_of
+from portable.compute.ending import ended_tasks, write_result
 from portable.compute.looking import look
+from portable.compute.types import JobResult
 
 if TYPE_CHECKING:
     from portable.compute.memory import Memory
@@ -25,4 +28,22 @@ def cancel(site: Site, record: JobRecord, memory: Memory) -> None:
         last = seen.last(shard)
         if last is not None and not last.has("exit.json"):
             shelf.write(shelf.attempt(record.id, shard, last.number, "cancel.json"), b"{}")
+    advance(site, record, memory)
+
+
+def stop(site: Site, record: JobRecord, memory: Memory) -> None:
+    """End a job at once, its machines too: what its tasks would still do isn't wanted."""
+    seen = look(site.shelf, record.id)
+    tasks = ended_tasks(site, record, seen, memory)
+    result = JobResult(
+        status="cancelled",
+        exit_code=None,
+        reason="cancelled",
+        detail="whoever took its results stopped",
+        attempts=max((len(each) for each in seen.shards.values()), default=0),
+        seconds=seconds_of(seen, memory),
+        cost=cost_of(site, record, seen, memory),
+        tasks=tuple(tasks[index].task for index in sorted(tasks)),
+    )
+    write_result(site, record, result)
     advance(site, record, memory)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from portable.compute.advancing import advance
-from portable.compute.cancelling import cancel
+from portable.compute.cancelling import stop
 from portable.compute.failing import call_failed, job_failed
 from portable.compute.memory import Memory
 from portable.compute.reading import Results
@@ -45,4 +45,4 @@ def results(connection: Connection, record: JobRecord) -> Iterator[Any]:
                     return
     finally:
         if not done:
-            cancel(site, record, memory)
+            stop(site, record, memory)

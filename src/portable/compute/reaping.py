@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from portable.compute.advancing import advance
+from portable.compute.looking import look
 from portable.compute.memory import Memory
 from portable.compute.records import JobRecord
+from portable.compute.verdicts import verdict
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
@@ -26,27 +30,36 @@ def reap(site: Site, *, dry_run: bool) -> list[InstanceInfo]:
         ExceptionGroup: of `PortableError`; the rest was done.
     """
     errors: list[PortableError] = []
+    active = active_ids(site)
+    lost: set[str] = set()
+    for id in active:
+        with _kept(errors):
+            lost |= _lost(site, id)
+    over: dict[str, bool] = {}
+    found = [
+        machine
+        for machine in site.machines()
+        if machine.state != "terminated" and (machine.id in lost or _is_left(site, machine, over))
+    ]
     if not dry_run:
-        for id in active_ids(site):
-            try:
+        for id in active:
+            with _kept(errors):
                 _look_after(site, id)
-            except PortableError as error:
-                errors.append(error)
-    found: list[InstanceInfo] = []
-    ended: dict[str, bool] = {}
-    for machine in site.machines():
-        if machine.state == "terminated" or not _is_left(site, machine, ended):
-            continue
-        try:
-            if not dry_run:
+        for machine in found:
+            with _kept(errors):
                 site.terminate(machine.id)
-        except PortableError as error:
-            errors.append(error)
-        else:
-            found.append(machine)
     if errors:
         raise ExceptionGroup(f"{len(errors)} of what was to be reaped failed", errors)
     return found
+
+
+@contextmanager
+def _kept(errors: list[PortableError]) -> Iterator[None]:
+    """Go on after a failure."""
+    try:
+        yield
+    except PortableError as error:
+        errors.append(error)
 
 
 def active_ids(site: Site) -> list[str]:
@@ -74,6 +87,23 @@ def _look_after(site: Site, id: str) -> None:
         if info.key.removeprefix(shelf.recent()).partition("-")[2] == id
     ]
     shelf.bucket.delete_many([*names, shelf.active(id)]).raise_for_errors()
+
+
+def _lost(site: Site, id: str) -> set[str]:
+    """The machines of a job's attempts that have ended, or are to be given up."""
+    data = site.shelf.read(site.shelf.job(id, "job.json"))
+    record = JobRecord.decoded(data) if data is not None else None
+    if record is None or record.place != site.place:
+        return set()
+    memory, seen, found = Memory(), look(site.shelf, id), set()
+    for attempt in seen.attempts():
+        launched = memory.launched(site, record, attempt)
+        if launched is not None and (
+            attempt.has("exit.json")
+            or verdict(site, record, attempt, memory, cancelled=seen.own.get("cancel.json"))
+        ):
+            found.add(launched.id)
+    return found
 
 
 def _is_left(site: Site, machine: InstanceInfo, ended: dict[str, bool]) -> bool:

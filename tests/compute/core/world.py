@@ -132,7 +132,7 @@ class World:
     """
 
     name: str = field(default_factory=lambda: f"world-{next(NUMBERS)}")
-    behaviours: list[Behaviour] = field(default_factory=list)
+    behaviours: Sequence[Behaviour] = ()
     put_if_absent: bool = True
     idempotent: bool = True
     skew: float = 0.0
