@@ -45,6 +45,7 @@ class Calls:
         self._results = results
         self._loop = loop
         self._ended = ended
+        self._environment = manifest.environment()
         self._waiting = deque(manifest.tasks)
         self._workers: dict[int, _Worker] = {}
 
@@ -94,12 +95,11 @@ class Calls:
 
     def _hire(self) -> _Worker:
         answers, writing = os.pipe()
-        environment = self._manifest.environment(self._manifest.tasks[0], dict(os.environ))
         try:
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, self._archive, WORKER, str(writing), self._folders.shared],
                 cwd=self._folders.shared,
-                env=environment,
+                env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

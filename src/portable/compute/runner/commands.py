@@ -8,6 +8,7 @@ import time
 from collections import deque
 
 from .lines import Lines
+from .manifest import INDEX
 from .processes import has_ended, signal_group
 
 TYPE_CHECKING = False
@@ -42,7 +43,9 @@ class Commands:
         self._ended = ended
         self._waiting = deque(manifest.tasks)
         self._running: dict[int, _Running] = {}
-        self._base = dict(os.environ)
+        self._environment = manifest.environment()
+        self._nothing = os.open(os.devnull, os.O_RDONLY)
+        self._program = self._found()
 
     @property
     def is_busy(self) -> bool:
@@ -76,6 +79,15 @@ class Commands:
             if has_ended(running.process):
                 self._end(running)
 
+    def _found(self) -> bytes | None:
+        """Where the command is, looked for once; `None` where that depends on the task's folder."""
+        name = os.fsencode(self._manifest.command[0]) if self._manifest.command else b""
+        folders = self._environment.get(b"PATH", os.fsencode(os.defpath)).split(b":")
+        if not name or b"/" in name or not all(map(os.path.isabs, folders)):
+            return None
+        places = (os.path.join(folder, name) for folder in folders)
+        return next((place for place in places if _is_program(place)), None)
+
     def _start(self, index: int) -> None:
         folder = self._folders.make(index)
         began = time.monotonic()
@@ -83,8 +95,9 @@ class Commands:
             process = subprocess.Popen(  # noqa: S603
                 self._manifest.command,
                 cwd=folder,
-                env=self._manifest.environment(index, self._base),
-                stdin=subprocess.DEVNULL,
+                env={**self._environment, INDEX: b"%d" % index},
+                executable=self._program,
+                stdin=self._nothing,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 bufsize=0,
@@ -123,6 +136,10 @@ class Commands:
         seconds = time.monotonic() - running.began
         reason = (running.is_signalled and self._loop.reason) or "exit"
         self._ended(running.index, process.returncode, reason, seconds)
+
+
+def _is_program(path: bytes) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 class _Running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 TYPE_CHECKING = False  # `typing` takes 2 ms to import
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
+INDEX = b"PORTABLE_TASK_INDEX"
 PUT_MAX = 5 * 1024**3  # bytes in one request: what S3 takes, the least of all
 
 
@@ -54,17 +56,20 @@ class Manifest:
         """Do the log's lines say whose they are?"""
         return self.count > 1
 
-    def environment(self, index: int, base: dict[str, str]) -> dict[str, str]:
-        """What one task sees, on top of the machine's own."""
-        return {
+    def environment(self) -> dict[bytes, bytes]:
+        """What tasks see, on top of the machine's own; `INDEX` is still to be set.
+
+        Encoded once: a task is given it in 0.05 ms then, and not in 0.15.
+        """
+        seen = {
             "PYTHONUNBUFFERED": "1",  # or a log would show what Python prints when it ends
-            **base,
+            **os.environ,
             **self.env,
             "PORTABLE_JOB": self.job,
-            "PORTABLE_TASK_INDEX": str(index),
             "PORTABLE_TASK_COUNT": str(self.count),
             "PORTABLE_ATTEMPT": str(self.attempt),
         }
+        return {os.fsencode(name): os.fsencode(value) for name, value in seen.items()}
 
 
 def read_manifest(archive: Archive) -> Manifest:
