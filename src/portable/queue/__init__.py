@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from portable.queue.active import ActiveQueue
 from portable.queue.driver import QueueCapabilities
+from portable.queue.entries import Entry
 from portable.queue.events import QueueEvent
 from portable.queue.message import Message
 from portable.queue.queue import Queue
@@ -32,6 +33,7 @@ stats = _queue.stats
 __all__ = [
     "ConsumeReport",
     "DeadLetter",
+    "Entry",
     "Message",
     "Queue",
     "QueueCapabilities",

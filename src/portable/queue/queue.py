@@ -20,21 +20,18 @@ from portable.queue import dead_letters, handing_out
 from portable.queue.arguments import (
     Seconds,
     check_count,
-    check_dedup_id,
-    check_group,
     lease_of,
     renewed_lease,
     seconds,
 )
-from portable.queue.attributes import check_attributes
-from portable.queue.bodies import encoded
 from portable.queue.connection import Connection, opened
+from portable.queue.entries import outgoing
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
-from portable.queue.sending import Outgoing, checked_delay, send_all, send_one
+from portable.queue.sending import send_all, send_one
 from portable.queue.settling import ack_all
 from portable.queue.types import ConsumeReport, QueueStats
-from portable.queue.wire import Content, unpacked
+from portable.queue.wire import unpacked
 from portable.retry import Surroundings
 
 if TYPE_CHECKING:
@@ -192,9 +189,15 @@ class Queue:
         """
         connection = self._connection
         with connection.located("send"):
-            id = send_one(
-                connection, _outgoing(connection, body, delay, attributes, group, dedup_id)
+            message = outgoing(
+                connection,
+                body,
+                delay=delay,
+                attributes=attributes,
+                group=group,
+                dedup_id=dedup_id,
             )
+            id = send_one(connection, message)
         if self.on_event is not None:
             tell(self.on_event, QueueEvent(kind="sent", queue=self.name))
         return id
@@ -209,6 +212,13 @@ class Queue:
     ) -> list[str]:
         """Send a message for each body, in as few requests as it takes; see `send`.
 
+        Args:
+            bodies: Bodies, or an `Entry` for one that has a group, a `dedup_id`, a delay or
+                attributes of its own: ``send_many([Entry(1, group="a"), Entry(2, group="b")])``.
+            delay: Of those that have none of their own.
+            attributes: Of those that have none of their own.
+            group: Of those that have none of their own.
+
         Returns:
             Their ids, in order.
 
@@ -220,12 +230,13 @@ class Queue:
             raise InvalidType("send_many takes several bodies, as a list; for one, use send")
         connection = self._connection
         with connection.located("send_many"):
-            outgoing = [
-                _outgoing(connection, body, delay, attributes, group, None) for body in bodies
+            messages = [
+                outgoing(connection, body, delay=delay, attributes=attributes, group=group)
+                for body in bodies
             ]
-            if not outgoing:
+            if not messages:
                 return []
-            answers = send_all(connection, outgoing)
+            answers = send_all(connection, messages)
             ids = [answer for answer in answers if isinstance(answer, str)]
             if ids and self.on_event is not None:
                 tell(self.on_event, QueueEvent(kind="sent", queue=self.name, count=len(ids)))
@@ -428,22 +439,6 @@ class Queue:
         with connection.located("redrive"):
             count = None if limit is None else check_count(limit, "limit")
             return dead_letters.redrive(connection, count)
-
-
-def _outgoing(
-    connection: Connection,
-    body: object,
-    delay: Seconds,
-    attributes: Mapping[str, str] | None,
-    group: str | None,
-    dedup_id: str | None,
-) -> Outgoing:
-    kind, data = encoded(body)
-    content = Content(kind=kind, data=data, attributes=check_attributes(attributes), own={})
-    check_group(connection, group)
-    check_dedup_id(connection, dedup_id)
-    length = checked_delay(connection, seconds(delay, "delay")) if delay else 0.0
-    return Outgoing(content, length, group, dedup_id)
 
 
 def _not_all_sent(answers: Sequence[str | PortableError]) -> NotAllSent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portable.errors import InvalidArgument, InvalidType, Unsupported
-from portable.queue import Message, Queue
+from portable.queue import Entry, Message, Queue
 from portable.testing.queues.base import QueueCases, take, take_one
 from portable.testing.queues.quirks import quirk
 
@@ -25,8 +25,9 @@ class GroupCases(QueueCases):
             pytest.skip("capability groups is on")
         with pytest.raises(Unsupported, match="order"):
             queue.send(b"x", group="a")
-        with pytest.raises(Unsupported, match="order"):
-            queue.send_many([b"x"], group="a")
+        for call in ({"bodies": [b"x"], "group": "a"}, {"bodies": [b"x", Entry(b"y", group="a")]}):
+            with pytest.raises(Unsupported, match="order"):
+                queue.send_many(**call)
         assert queue.receive() == []
 
     def test_dedup_id_is_refused_where_there_are_none(self, queue: Queue) -> None:
@@ -93,6 +94,33 @@ class GroupCases(QueueCases):
         """The same everywhere."""
         with pytest.raises((InvalidArgument, InvalidType), match="group"):
             ordered.send(b"x", group=wrong)  # type: ignore[arg-type]
+
+    def test_entries_of_one_call_have_groups_of_their_own(self, ordered: Queue) -> None:
+        """And what else is theirs; the rest is as for all."""
+        entries = [Entry(n, group="ab"[n % 2], attributes={"n": f"{n}"}) for n in range(4)]
+        ids = ordered.send_many([*entries, 4], group="c", attributes={"n": "all"})
+        seen: list[tuple[str | None, int, str]] = []
+        while len(seen) < 5:
+            for message in take(ordered, 1):
+                seen.append((message.group, message.body, message.attributes["n"]))
+                assert ids[message.body] == message.id
+                message.ack()
+        assert [n for group, n, _ in seen if group == "a"] == [0, 2]
+        assert [n for group, n, _ in seen if group == "b"] == [1, 3]
+        assert max(seen) == ("c", 4, "all")
+        assert {n for _, _, n in seen} == {"0", "1", "2", "3", "all"}
+
+    @quirk("no_dedup")
+    def test_entries_of_one_call_are_dropped_one_by_one(self, ordered: Queue) -> None:
+        """Those whose id came before."""
+        if not ordered.capabilities.dedup_window:
+            pytest.skip("capability dedup_window is 0")
+        ordered.send_many([Entry(n, group=f"g{n}", dedup_id=f"{n % 2}") for n in range(4)])
+        messages = take(ordered, 2)
+        assert sorted(message.body for message in messages) == [0, 1]
+        for message in messages:
+            message.ack()
+        assert some(ordered) == []
 
     @quirk("no_dedup")
     def test_second_message_with_an_id_is_dropped(self, ordered: Queue) -> None:
