@@ -22,11 +22,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import unquote
 
-from portable.testing.fakes.wire import Answer, Request, Server
+from portable.testing.fakes.serving import HttpFake
+from portable.testing.fakes.wire import Answer, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Cut(OSError):
 Handler = Callable[[Call], Reply]
 
 
-class RestFake:
+class RestFake(HttpFake):
     """A server on a port of 127.0.0.1, a thread a connection. A context manager.
 
     Attributes:
@@ -113,13 +113,11 @@ class RestFake:
         Args:
             port: Any free one unless given.
         """
+        super().__init__(port)
         self.requests: list[Request] = []
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._faults: list[list[Any]] = []  # each with how many requests it has met
         self._guard = threading.Lock()
-        self._server = Server(port, self._answer)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread: threading.Thread | None = None
 
     def route(self, method: str, pattern: str, handler: Handler) -> None:
         """Let *handler* answer; ``{name}`` in *pattern* stands for one segment of the path.
@@ -144,33 +142,6 @@ class RestFake:
     def missing(self, call: Request) -> Reply:
         """The answer where no route fits; a fake may word it as its API does."""
         return Reply({"error": f"no route for {call.method} {call.path}"}, 404)
-
-    def start(self) -> None:
-        """Answer, in a thread of its own."""
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), name=type(self).__name__, daemon=True
-        )
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End every connection and close the port."""
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
-        self._server.drop_connections()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _answer(self, request: Request) -> Answer:
         with self._guard:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import threading
 from collections import deque
-from types import TracebackType
-from typing import Self
 
 from portable.testing.fakes.ec2.query import Query, Refused, query, send, text
 from portable.testing.fakes.ec2.rules import Rules
 from portable.testing.fakes.machines import Boot, FakeMachine, MachineHost
-from portable.testing.fakes.wire import Answer, Request, Server
+from portable.testing.fakes.serving import HttpFake
+from portable.testing.fakes.wire import Answer, Request
 
 GRACE_SECONDS = 0.5  # from a stop's or an end's SIGTERM to SIGKILL; EC2's is minutes
 
 
-class FakeEc2:
+class FakeEc2(HttpFake):
     """A server on a port of 127.0.0.1. A context manager; its machines are gone at its end.
 
     Attributes:
@@ -33,13 +32,11 @@ class FakeEc2:
             moto: The endpoint of moto's server.
             port: Any free one unless given.
         """
+        super().__init__(port)
         self.host = MachineHost()
         self.requests: list[Query] = []
         self.moto = moto
         self._rules = Rules(moto)
-        self._server = Server(port, self._handle)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread: threading.Thread | None = None
         self._machines: dict[str, tuple[FakeMachine, Query]] = {}
         self._launched: dict[str, tuple[Query, Answer, str]] = {}
         self._refusals: deque[Refused] = deque()
@@ -47,33 +44,10 @@ class FakeEc2:
         self._looks: dict[str, int] = {}
         self._lock = threading.RLock()  # moto isn't for several at once
 
-    def start(self) -> None:
-        """Answer, in a thread of its own."""
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), name="fake-ec2", daemon=True
-        )
-        self._thread.start()
-
     def stop(self) -> None:
-        """Pull every plug, end every connection and close the port."""
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
-        self._server.drop_connections()
+        """Pull every plug, too."""
+        super().stop()
         self.host.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def machine(self, id: str) -> FakeMachine:
         """What an instance is here."""
@@ -116,7 +90,7 @@ class FakeEc2:
         self._lost, self._hidden = 0, 0
         self.requests.clear()
 
-    def _handle(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Answer:
         asked = query(request.headers, request.body)
         self.requests.append(asked)
         try:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from portable.testing.fakes.gcs import json_api, xml_api
 from portable.testing.fakes.gcs.access import Access
 from portable.testing.fakes.gcs.state import Bucket, Failure, State
-from portable.testing.fakes.wire import Answer, Request, Server
+from portable.testing.fakes.serving import HttpFake
+from portable.testing.fakes.wire import Answer, Request
 
 REWRITE_BYTES = 1024**3
 CONTROL = "/portable-testing/"
 
 
-class FakeGcs:
+class FakeGcs(HttpFake):
     """A server on a port of 127.0.0.1. A context manager; what it holds is gone at its end.
 
     Attributes:
@@ -37,44 +36,11 @@ class FakeGcs:
             needs_credentials: Refuse requests that have none. Wrong ones are refused anyway.
             rewrite_bytes: What one request of a rewrite copies.
         """
-        self._server = Server(port, self._handle)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(port)
         self._state = State()
         self._access = Access(needed=needs_credentials)
         self._json = json_api.JsonApi(self._state, self.endpoint, rewrite_bytes)
         self._xml = xml_api.XmlApi(self._state)
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Answer, in a thread of its own."""
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), name="fake-gcs", daemon=True
-        )
-        self._thread.start()
-
-    def serve(self) -> None:
-        """Answer until the process ends."""
-        self._server.serve_forever()
-
-    def stop(self) -> None:
-        """End every connection and close the port."""
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
-        self._server.drop_connections()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def make_bucket(self, name: str) -> None:
         """Make it; one that is there is emptied."""
@@ -101,7 +67,7 @@ class FakeGcs:
             _ = stored.crc32c, stored.md5  # kept as they were
             stored.data = stored.data[:-1] + bytes([stored.data[-1] ^ 1])
 
-    def _handle(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Answer:
         if request.path.startswith(CONTROL):
             return self._control(request)
         is_json = request.path.startswith(
