@@ -24,6 +24,7 @@ from portable_gcp.queue_settings import PubSubSettings
 from portable_gcp.queue_shapes import capabilities as pubsub_capabilities
 from portable_gcp.settings import GcsSettings
 from portable_gcp.storage import GcsStorage
+from portable_local.compute.settings import LocalComputeSettings
 from portable_local.queue.driver import SQLiteQueue
 from portable_local.queue.settings import LocalQueueSettings
 from portable_local.settings import LocalSettings
@@ -62,6 +63,8 @@ def table(page: str, heading: str) -> list[list[str]]:
         ("queue.md", "Queue settings of `aws`", SqsSettings),
         ("queue.md", "Queue settings of `gcp`", PubSubSettings),
         ("queue.md", "Queue settings of `azure`", AzureQueueSettings),
+        ("compute.md", "Settings of every compute", ComputeSettings),
+        ("compute.md", "Compute settings of `local`", LocalComputeSettings),
         ("aws.md", "Compute settings of `aws`", Ec2Settings),
     ],
 )
