@@ -126,11 +126,7 @@ def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Ex
     if not is_gone(machine):
         return None
     began = attempt.at("launched.json")
-    if (
-        machine is None
-        and began is not None
-        and site.clock.since(began) < UNKNOWN_SECONDS
-    ):
+    if machine is None and began is not None and site.clock.since(began) < UNKNOWN_SECONDS:
         return None
     key = site.shelf.attempt(record.id, attempt.shard, attempt.number, "exit.json")
     if site.shelf.bucket.exists(key):
