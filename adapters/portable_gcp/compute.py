@@ -14,7 +14,14 @@ from portable.compute.driver import Launch
 from portable.compute.types import InstanceInfo
 from portable.errors import InstanceNotFound
 from portable_gcp.compute_settings import GceSettings
-from portable_gcp.compute_shapes import capabilities, described, labelled, place_of
+from portable_gcp.compute_shapes import (
+    capabilities,
+    described,
+    ended,
+    is_deletion,
+    labelled,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from portable_gcp.compute_client import ComputeEngine
@@ -46,9 +53,13 @@ class GceMachines:
     def get(self, id: str) -> InstanceInfo | None:
         try:
             zone, name = place_of(id)
-            return self._told(self._engine.ask("instances", "get", zone=zone, instance=name))
         except InstanceNotFound:
             return None
+        try:
+            found = self._engine.ask("instances", "get", zone=zone, instance=name)
+        except InstanceNotFound:
+            return ended(zone, name, self._operations(zone, name))
+        return self._told(found)
 
     def list(self, tags: Mapping[str, str]) -> Iterator[InstanceInfo]:
         for found in self._listed(labelled(tags)):
@@ -105,12 +116,11 @@ class GceMachines:
     def _told(self, found: Any) -> InstanceInfo:
         """As `described`; Compute Engine has one word for stopping and for being deleted."""
         info = described(found)
-        if info.state != "stopping":
-            return info
-        deletions = self._engine.each(
-            "operations",
-            "list",
-            zone=info.zone,
-            filter=f'(operationType = "delete") (targetId = {found.id})',
-        )
-        return replace(info, state="terminating") if any(True for _ in deletions) else info
+        if info.state == "stopping" and is_deletion(found, self._operations(info.zone, info.name)):
+            return replace(info, state="terminating")
+        return info
+
+    def _operations(self, zone: str, name: str) -> Iterator[Any]:
+        """What was done with a machine, by whomever; it is known for two weeks."""
+        target = f"targetLink eq .*/instances/{name}"
+        return self._engine.each("operations", "list", zone=zone, filter=target)

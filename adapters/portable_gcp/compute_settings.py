@@ -32,7 +32,7 @@ class GceSettings(ComputeSettings):
         disk_type: Of the disk that machines start from; one that the type of machine takes
             unless given: ``"pd-balanced"``, or ``"hyperdisk-balanced"``.
         accept: Seconds that a launch waits for Compute Engine to say whether it has room and
-            quota. What it says later is seen as a machine that is gone.
+            quota. What it says later is told of a machine that has ended.
         endpoint: Another server than Google's; https, or http on loopback.
         allow_http: Take an `endpoint` that isn't encrypted, beyond loopback; only from code.
         credentials_file: A credential file, such as a service account's key, instead of

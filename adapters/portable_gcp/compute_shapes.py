@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +62,7 @@ NOTICE: Mapping[str, Any] = {
     "headers": {"Metadata-Flavor": "Google"},
     "contains": "TRUE",
 }
+PREEMPTED = "compute.instances.preempted"
 FREE = frozenset({"STOPPED", "TERMINATED"})  # a suspended one pays for its memory
 
 
@@ -122,6 +123,29 @@ def described(found: Any) -> InstanceInfo:
         tags=dict(found.labels),
         created=_moment(found.creation_timestamp),
     )
+
+
+def ended(zone: str, name: str, operations: Iterable[Any]) -> InstanceInfo | None:
+    """A machine that isn't there, by what was done with it last; `None` where it may come yet."""
+    last = max(operations, key=lambda each: each.insert_time, default=None)
+    failures = [each.code for each in last.error.errors] if last is not None else []
+    if last is None or (last.operation_type == "insert" and not failures):
+        return None
+    return InstanceInfo(
+        id=f"{zone}/{name}",
+        name=name,
+        state="terminated",
+        raw_state=failures[0] if failures else last.operation_type,
+        zone=zone,
+        bills=False,
+    )
+
+
+def is_deletion(found: Any, operations: Iterable[Any]) -> bool:
+    """Is a machine that shuts down being deleted, and not only stopped?"""
+    kinds = {each.operation_type for each in operations}
+    taken = found.scheduling.instance_termination_action == "DELETE" and PREEMPTED in kinds
+    return "delete" in kinds or taken
 
 
 def taken_on(wanted: Launch, zone: str, operation: Any, state: InstanceState) -> InstanceInfo:

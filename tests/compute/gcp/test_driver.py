@@ -41,6 +41,11 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
+def is_gone(driver: ComputeDriver, id: str) -> bool:
+    told = driver.get(id)
+    return told is None or told.state == "terminated"
+
+
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
@@ -115,7 +120,7 @@ def test_what_failed_is_asked_for_anew_under_another_id(
 
 
 def test_operation_that_takes_long_isnt_waited_for(server: FakeGce, wanted: Wanted) -> None:
-    """The machine is pending; what fails later is gone."""
+    """The machine is pending; what fails later has ended, and says why."""
     server.operations.seconds = math.inf
     server.fail("QUOTA_EXCEEDED")
     driver = connect(server, accept=0.1)
@@ -126,7 +131,9 @@ def test_operation_that_takes_long_isnt_waited_for(server: FakeGce, wanted: Want
     assert told.raw_state == "PROVISIONING"
     (operation,) = server.operations.of(ZONE)
     server.operations.end(operation)
-    assert driver.get(info.id) is None
+    told = driver.get(info.id)
+    assert told is not None
+    assert (told.state, told.raw_state, told.bills) == ("terminated", "QUOTA_EXCEEDED", False)
     driver.close()
 
 
@@ -231,8 +238,23 @@ def test_machine_that_crashed_is_a_stopped_one(
     assert told is not None
     assert (told.state, told.raw_state, told.bills) == ("stopped", "TERMINATED", False)
     driver.terminate(info.id)
-    until(lambda: driver.get(info.id) is None)
+    until(lambda: is_gone(driver, info.id))
     assert server.disks == []
+
+
+def test_machine_that_is_gone_says_why(
+    server: FakeGce, driver: ComputeDriver, wanted: Wanted
+) -> None:
+    """By the last thing that was done with it."""
+    one, two = driver.launch(wanted()), driver.launch(wanted(Needs(spot=True)))
+    driver.terminate(one.id)
+    server.preempt(ZONE, two.name, 0.1)
+    until(lambda: not server.machines)
+    told = [driver.get(each.id) for each in (one, two)]
+    assert [info and (info.state, info.raw_state, info.bills) for info in told] == [
+        ("terminated", "delete", False),
+        ("terminated", "compute.instances.preempted", False),
+    ]
 
 
 def test_start_that_finds_no_room_says_so(
@@ -256,9 +278,9 @@ def test_deadline_is_counted_from_each_start(
     server.crash(ZONE, info.name)
     driver.start(info.id)
     server.advance(50)
-    assert driver.get(info.id) is not None
+    assert not is_gone(driver, info.id)
     server.advance(15)
-    until(lambda: driver.get(info.id) is None)
+    until(lambda: is_gone(driver, info.id))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,19 +13,18 @@ from pathlib import Path
 import pytest
 
 from portable.compute.compute import Compute
-from portable.errors import QuotaExceeded
 from portable.testing.fakes.gce import FakeGce
 from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.fakes.machines import Boot
-from portable.testing.targets.gce import ZONE, open_gce
+from portable.testing.targets.gce import ZONE, GceJobs
 
-FAST = {"heartbeat": 0.2, "machines": 2}
+FAST = {"heartbeat": 0.2, "accept": 1.0}
 
 
 @pytest.fixture
 def compute(server: FakeGce, tmp_path: Path) -> Iterator[Compute]:
     with FakeGcs() as storage:
-        compute = open_gce(server, storage, tmp_path, **FAST)
+        compute = GceJobs(server, storage, tmp_path).open(**FAST)
         yield compute
         compute.close()
 
@@ -71,27 +71,30 @@ def test_spot_machine_is_told_where_to_ask(server: FakeGce, compute: Compute) ->
     assert told[True]["url"].endswith("/instance/preempted")
 
 
-def test_job_whose_spot_machine_is_taken_away_runs_again(
-    server: FakeGce, compute: Compute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_job_whose_machine_crashed_runs_again(
+    server: FakeGce, compute: Compute, tmp_path: Path
 ) -> None:
-    """Also where nothing on it heard the warning."""
-    monkeypatch.setattr("portable.compute.verdicts.SILENT_SECONDS", 0.5)
+    """What crashed is switched off there, and stays; here it is deleted."""
     first = tmp_path / "first"
-    stays = f"trap '' TERM; touch {first}; sleep 30"
-    job = compute.submit(f"test -e {first} || {{ {stays}; }}", spot=True, retries=1)
+    job = compute.submit(f"test -e {first} || {{ touch {first}; sleep 60; }}", retries=1)
     until(first.exists)
-    (machine,) = server.machines
-    server.preempt(ZONE, machine.name, 0.2)
-    result = job.wait(60)
+    server.crash(ZONE, server.machines[0].name)
+    result = job.wait(30)
     assert (result.status, result.attempts) == ("succeeded", 2)
     until(lambda: not server.machines)
+    assert server.disks == []
 
 
-def test_quota_is_an_error_of_the_submit(server: FakeGce, compute: Compute) -> None:
-    server.fail("QUOTA_EXCEEDED", "Quota 'CPUS' exceeded. Limit: 0.0 in region us-east1.", times=9)
-    with pytest.raises(QuotaExceeded, match="'CPUS' exceeded"):
-        compute.submit("true")
-    assert server.machines == []
+def test_late_refusal_is_why_a_job_is_lost(server: FakeGce, compute: Compute) -> None:
+    """One that comes when nobody waits for the launch any longer."""
+    server.operations.seconds = math.inf
+    server.fail("QUOTA_EXCEEDED")
+    job = compute.submit("true")
+    (operation,) = server.operations.of(ZONE)
+    server.operations.end(operation)
+    result = job.wait(30)
+    assert result.status == "lost"
+    assert "QUOTA_EXCEEDED" in result.detail
 
 
 def test_google_deletes_what_nobody_ends(server: FakeGce, compute: Compute) -> None:

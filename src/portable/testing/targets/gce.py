@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ from typing import Any
 from portable.compute.compute import Compute
 from portable.compute.driver import ComputeDriver
 from portable.discovery import connect_compute
+from portable.storage import Bucket
 from portable.testing.compute import ComputeHarness, ComputeOracle
 from portable.testing.compute.harness import Refusal
 from portable.testing.fakes.gce import FakeGce
 from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.fakes.machines import Boot
 from portable.testing.fakes.rest import Reply, RestFault
+from portable.testing.faults import FaultProxy
 from portable.testing.targets.gcs import open_gcs_bucket
 from portable_gcp import ADAPTER
 from portable_gcp.compute_settings import GceSettings
@@ -112,33 +116,51 @@ def connect(server: FakeGce, **more: Any) -> ComputeDriver:
     return connect_compute(ADAPTER, settings(server, **more))
 
 
-def open_gce(server: FakeGce, storage: FakeGcs, folder: Path, **more: Any) -> Compute:
-    """Jobs on a fake, kept in a new bucket of a fake of storage.
+class GceJobs:
+    """Jobs on a fake, kept in a new bucket of a fake of storage."""
+
+    def __init__(
+        self, server: FakeGce, storage: FakeGcs, folder: Path, endpoint: str | None = None
+    ) -> None:
+        """Make the bucket.
+
+        Args:
+            folder: For the key of the account that signs.
+            endpoint: Of storage, where there is something in between.
+        """
+        key = folder / "account.json"
+        key.write_text(json.dumps(storage.account()))
+        name = f"jobs-{uuid.uuid4().hex[:12]}"
+        storage.make_bucket(name)
+        self._server = server
+        self.bucket: Callable[[], Bucket] = partial(
+            open_gcs_bucket, name, endpoint=endpoint or storage.endpoint, credentials_file=str(key)
+        )
+
+    def open(self, **more: Any) -> Compute:
+        """A new `Compute` of the same jobs."""
+        place = settings(self._server, **more)
+        connects = partial(connect_compute, ADAPTER, place)
+        return Compute(connects, place, provider=ADAPTER.name, storage=self.bucket)
+
+
+def gce_harness(
+    server: FakeGce, storage: FakeGcs, proxy: FaultProxy, folder: Path
+) -> ComputeHarness:
+    """What the conformance suite is told of a fake.
 
     Args:
-        folder: For the key of the account that signs.
+        proxy: In front of *storage*.
     """
-    key = folder / "account.json"
-    key.write_text(json.dumps(storage.account()))
-    storage.make_bucket("jobs")
-    place = settings(server, **more)
-    return Compute(
-        partial(connect_compute, ADAPTER, place),
-        place,
-        provider=ADAPTER.name,
-        storage=partial(
-            open_gcs_bucket, "jobs", endpoint=storage.endpoint, credentials_file=str(key)
-        ),
-    )
-
-
-def gce_harness(server: FakeGce, **more: Any) -> ComputeHarness:
-    """What the conformance suite is told of a fake."""
     from google.api_core.exceptions import GoogleAPICallError
 
+    jobs = GceJobs(server, storage, folder, proxy.endpoint)
     return ComputeHarness(
-        connect=lambda: connect(server, **more),
+        connect=lambda: connect(server),
         oracle=GceOracle(server),
+        open_compute=jobs.open,
+        storage=jobs.bucket(),
+        proxy=proxy,
         machine="e2-small",
         image="ubuntu-24.04",
         unknown_id=f"{ZONE}/there-is-none",

@@ -11,7 +11,7 @@ from typing import Any
 
 from portable.testing.fakes.gce.wording import invalid
 
-_TERM = re.compile(r"""\s*\(?\s*([\w.-]+)\s*(=|eq)\s*(?:"([^"]*)"|([\w./-]+))\s*\)?\s*(AND\b)?""")
+_TERM = re.compile(r"""\s*\(?\s*([\w.-]+)\s*(=|eq)\s*(?:"([^"]*)"|([\w.*/-]+))\s*\)?\s*(AND\b)?""")
 
 
 def parsed(text: str) -> Callable[[Mapping[str, Any]], bool]:
@@ -22,9 +22,15 @@ def parsed(text: str) -> Callable[[Mapping[str, Any]], bool]:
         if found is None:
             raise invalid("filter", text, "Invalid list filter expression.")
         value = found[3] if found[3] is not None else found[4]
-        terms.append((found[1], value))
+        # With "eq" it is a regular expression.
+        pattern = re.compile(value if found[2] == "eq" else re.escape(value))
+        terms.append((found[1], pattern))
         place = found.end()
-    return lambda resource: all(_value(resource, name) == value for name, value in terms)
+    return lambda resource: all(_fits(_value(resource, name), want) for name, want in terms)
+
+
+def _fits(value: str | None, pattern: re.Pattern[str]) -> bool:
+    return value is not None and pattern.fullmatch(value) is not None
 
 
 def _value(resource: Mapping[str, Any], name: str) -> str | None:

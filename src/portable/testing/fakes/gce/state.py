@@ -124,6 +124,8 @@ class State:
         """Let a machine die at once."""
         with self.lock:
             found.is_deleted = found.is_deleted or deletes
+        if deletes:
+            self._operations.begin(found.zone, "delete", found.name, found.id)
         if found.real is not None:
             found.real.kill()
         self._is_off(found)
