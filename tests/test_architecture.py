@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import portable
+from portable.compute import Compute, Instance, Instances, Job
 from portable.queue import Message, Queue
 from portable.storage import Bucket
 
@@ -46,10 +47,10 @@ PROVIDERS = {"amazon", "aws", "azure", "boto", "boto3", "botocore", "gcp", "gcs"
 MAX_LINES = 500
 LIBRARIES = {"portable_obstore", "portable_sql"}  # shared by adapters, and none themselves
 
-# What users can do to a bucket and a queue; `close` is for those that were opened.
+# What users can do to a bucket, a queue and a compute; `close` is for those that were opened.
 METHODS = {
     f"{kind.__name__}.{name}": method
-    for kind in (Bucket, Queue)
+    for kind in (Bucket, Queue, Compute)
     for name, method in inspect.getmembers(kind, inspect.isfunction)
     if not name.startswith("_")
 }
@@ -187,7 +188,7 @@ def raises(method: Callable[..., object]) -> bool:
     return any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(source)))
 
 
-@pytest.mark.parametrize("kind", [Bucket, Queue, Message])
+@pytest.mark.parametrize("kind", [Bucket, Queue, Message, Compute, Job, Instance, Instances])
 def test_public_properties_have_docstrings(kind: type) -> None:
     for name, found in inspect.getmembers(kind, lambda each: isinstance(each, property)):
         assert name.startswith("_") or found.__doc__, name
@@ -196,7 +197,12 @@ def test_public_properties_have_docstrings(kind: type) -> None:
 @pytest.mark.parametrize("name", sorted(name for name in METHODS if not name.endswith(".close")))
 def test_the_functions_of_the_module_are_the_methods_of_its_class(name: str) -> None:
     kind, _, plain = name.partition(".")
-    module = portable.storage if kind == "Bucket" else portable.queue
+    services = {
+        "Bucket": portable.storage,
+        "Queue": portable.queue,
+        "Compute": portable.compute,
+    }
+    module = services[kind]
     function = getattr(module, plain)
     assert function.__func__ is METHODS[name]
     signature = inspect.signature(METHODS[name])
