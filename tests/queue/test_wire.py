@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +31,7 @@ ANY = QueueCapabilities(
 WIRES = {
     "any": ANY,
     "text": replace(ANY, wire="text", attributes_max=10, empty_bodies=False),
+    "xml_without_attributes": replace(ANY, wire="xml", attributes_max=0, empty_bodies=False),
     "text_without_attributes": replace(ANY, wire="text", attributes_max=0, empty_bodies=False),
     "bytes_without_attributes": replace(ANY, attributes_max=0),
 }
@@ -70,7 +72,7 @@ def test_every_message_comes_back(
     kind, data = encoded(body)
     content = Content(kind=kind, data=data, attributes=check_attributes(attributes), own=pointer)
     sent, marks = packed(content, able)
-    if able.wire == "text":
+    if able.wire != "bytes":
         assert fits_text(sent.decode())
     assert len(marks) <= able.attributes_max
     assert all(marks.values())
@@ -140,3 +142,18 @@ def test_what_text_can_not_hold_is_escaped_in_an_envelope(wire: str) -> None:
     body, marks = packed(content, WIRES[wire])
     assert fits_text(body.decode())
     assert unpacked(leased(body, marks)) == content
+
+
+@pytest.mark.parametrize("wire", ["xml", "xml_without_attributes"])
+@pytest.mark.parametrize("sign", ["<", ">", "&"])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
+def test_text_that_xml_makes_too_long_goes_as_base64(wire: str, sign: str, share: float) -> None:
+    able = replace(WIRES["xml_without_attributes"], message_max=65536)
+    if wire == "xml":
+        able = replace(able, attributes_max=10)
+    data = sign.encode() * int(share * able.message_max)
+    content = Content(kind="bytes", data=data, attributes={}, own={})
+    body, marks = packed(content, able)
+    assert len(escape(body.decode())) < able.message_max
+    assert unpacked(leased(body, marks)) == content
+    assert (sign in body.decode()) == (share == 0.1), "as it is, where that fits"

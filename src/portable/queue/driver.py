@@ -22,7 +22,8 @@ class QueueCapabilities:
 
     Attributes:
         wire: What a message's body may be on the wire: any bytes (``"bytes"``), or only text of
-            characters that XML can hold (``"text"``), so that the rest is sent as base64.
+            characters that XML can hold (``"text"``), so that the rest is sent as base64; and so
+            is text that would grow beyond `message_max` where it is escaped (``"xml"``).
         message_max: Bytes of the largest message: the body, and the attributes' names and values.
         attributes_max: Attributes that a message can have on the wire; 0 where there are none, so
             that they travel in the body.
@@ -47,7 +48,7 @@ class QueueCapabilities:
         cross_process: Do other processes see what this one sends?
     """
 
-    wire: Literal["bytes", "text"] = "bytes"
+    wire: Literal["bytes", "text", "xml"] = "bytes"
     message_max: int
     attributes_max: int
     empty_bodies: bool = True
@@ -73,7 +74,7 @@ class WireMessage:
     """A message as it is to be sent.
 
     Attributes:
-        body: UTF-8 text without what XML can't hold, where `capabilities.wire` is ``"text"``.
+        body: UTF-8 text without what XML can't hold, unless `capabilities.wire` is ``"bytes"``.
         attributes: At most `capabilities.attributes_max`, `portable`'s own among them. Names are
             letters, digits, ``_``, ``-`` and ``.``; values aren't empty.
         delay: Seconds until it may be received, at most `capabilities.delay_max`.

@@ -56,7 +56,7 @@ def packed(content: Content, able: QueueCapabilities) -> tuple[bytes, Mapping[st
     ):
         return _enveloped(content, able)
     data, how = content.data, str(content.kind)
-    if able.wire == "text" and not _is_text(data):
+    if able.wire != "bytes" and not (_is_text(data) and _stays_small(data, able)):
         data, how = b64encode(data), f"{how}+base64"
     if not data and not able.empty_bodies:
         data, how = _FILLER, f"{how}+empty"
@@ -107,11 +107,21 @@ def _is_text(data: bytes) -> bool:
         return False
 
 
+def _stays_small(data: bytes, able: QueueCapabilities) -> bool:
+    """Is it no longer than a message may be where XML escapes it?"""
+    if able.wire != "xml":
+        return True
+    more = 3 * (data.count(b"<") + data.count(b">")) + 4 * data.count(b"&")
+    return len(data) + more <= able.message_max
+
+
 def _enveloped(content: Content, able: QueueCapabilities) -> tuple[bytes, Mapping[str, str]]:
     how: str = content.kind
     try:
         text = content.data.decode()
     except UnicodeDecodeError:
+        text = None
+    if text is None or not _stays_small(content.data, able):
         text, how = b64encode(content.data).decode(), f"{how}+base64"
     inside = {OWN: how, "attributes": {**content.attributes, **content.own}, "body": text}
     whole = json.dumps(inside, ensure_ascii=False, separators=(",", ":"))

@@ -100,6 +100,15 @@ class BodyCases(QueueCases):
         queue.send(body)
         assert take_one(queue).body == body
 
+    @pytest.mark.parametrize("part", [2, 1.2])
+    @pytest.mark.parametrize("sign", ["<", "&"])
+    def test_text_that_grows_in_xml_arrives(self, queue: Queue, sign: str, part: float) -> None:
+        """Every sign is four or five there, and servers have limits for requests, too."""
+        body = sign * int(min(queue.capabilities.message_max, 256 * 1024) / part)
+        queue.send(body)
+        queue.send(body.encode())
+        assert {message.body for message in take(queue, 2)} == {body, body.encode()}
+
     def test_large_text_arrives(self, queue: Queue) -> None:
         """As JSON."""
         body = {"text": "ü" * queue.capabilities.message_max}
