@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from portable.compute.site import Site
     from portable.compute.types import InstanceInfo
 
+ENDING = ("terminating", "terminated")  # somebody has seen to it
 LEFTOVER_SECONDS = 3600.0  # after which a submit that didn't get to its end is none any more
 
 
@@ -39,7 +40,7 @@ def reap(site: Site, *, dry_run: bool) -> list[InstanceInfo]:
     found = [
         machine
         for machine in site.machines()
-        if machine.state != "terminated" and (machine.id in lost or _is_left(site, machine, over))
+        if machine.state not in ENDING and (machine.id in lost or _is_left(site, machine, over))
     ]
     if not dry_run:
         for id in active:
