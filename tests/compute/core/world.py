@@ -125,6 +125,7 @@ class World:
             one goes on for all that follow.
         skew: Seconds by which clients' clocks are ahead of storage's.
         step: Called before each request of a client, with its name.
+        answered: Called when one was carried out, and before the client hears of it.
         refuse: Raised by launches, first things first; `None` lets one through.
         unlisted: Seconds for which a new machine isn't listed, nor known.
         ending: Seconds that a machine takes to end.
@@ -138,6 +139,7 @@ class World:
     skew: float = 0.0
     time: float = EPOCH
     step: Callable[[str], None] | None = None
+    answered: Callable[[str], None] | None = None
     refuse: list[PortableError | None] = field(default_factory=list)
     unlisted: float = 0.0
     ending: float = 0.0
@@ -369,7 +371,10 @@ def _stepped(world: World, name: str, call: Callable[..., Any]) -> Callable[...,
     def around(*args: Any, **kw: Any) -> Any:
         if world.step is not None:
             world.step(name)
-        return call(*args, **kw)
+        answer = call(*args, **kw)
+        if world.answered is not None:
+            world.answered(name)
+        return answer
 
     return around
 
