@@ -8,9 +8,6 @@ minutes, and writes how many cases it fails.
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from portable.testing.breaks import BREAKS
+from tests.breaking import failed_cases, is_among
 from tests.conformance.broken import RUNS, SOUND, class_of
 
-ROOT = Path(__file__).parents[2]
+BROKEN = "tests/conformance/broken.py"
 TABLE = os.environ.get("PORTABLE_BREAK_TABLE")
 NOTICED_BY: Mapping[str, str] = {
     "ignore_prefix": "test_put_replaces",
@@ -53,32 +51,16 @@ def _failed() -> Mapping[str, set[str]]:
     """The cases that failed, by class."""
     cases = {(run, NOTICED_BY[run[1]]) for run in RUNS}
     cases |= {((target, SOUND), case) for (target, _), case in cases}
-    nodes = sorted(f"::{class_of(*run)}::{case}" for run, case in cases)
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
+    nodes = sorted(f"{BROKEN}::{class_of(*run)}::{case}" for run, case in cases)
     # Large objects break no other way than small ones, and take most of the time.
-    command += ["-k", "not 17825792"]
-    run = subprocess.run(
-        [*command, *(f"tests/conformance/broken.py{node}" for node in ([""] if TABLE else nodes))],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 1, run.stdout[-2000:] + run.stderr[-2000:]
-    found: dict[str, set[str]] = {}
-    for line in run.stdout.splitlines():
-        if seen := re.match(r"(?:FAILED|ERROR) \S+?::(\w+)::(\S+)", line):
-            found.setdefault(seen[1], set()).add(seen[2])
-    return found
+    return failed_cases([BROKEN] if TABLE else nodes, "-k", "not 17825792")
 
 
 @pytest.mark.parametrize(("target", "name"), RUNS)
 def test_suite_is_red_for(target: str, name: str) -> None:
     """A driver that is broken so fails the case that is there for it."""
     failed = _failed().get(class_of(target, name), set())
-    assert any(case.split("[")[0] == NOTICED_BY[name] for case in failed), (
-        f"{name} on {target} went unnoticed"
-    )
+    assert is_among(NOTICED_BY[name], failed), f"{name} on {target} went unnoticed"
     if TABLE:
         with Path(TABLE).open("a") as table:
             table.write(f"| {target} | {name} | {len(failed)} |\n")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from portable.testing.compute.breaks import COMPUTE_BREAKS
+from tests.breaking import failed_cases, is_among
 from tests.compute.aws.broken import SOUND, class_of
 
-ROOT = Path(__file__).parents[3]
+BROKEN = "tests/compute/aws/broken.py"
 NOTICED_BY: Mapping[str, str] = {
     "ignores_tokens": "test_second_launch_finds_the_machine",
     "mangles_scripts": "test_boot_script_arrives_as_it_is",
@@ -44,26 +41,14 @@ def _failed() -> Mapping[str, set[str]]:
     """The cases that failed, by class."""
     nodes = {f"{class_of(name)}::{case}" for name, case in NOTICED_BY.items()}
     nodes |= {f"{class_of(SOUND)}::{case}" for case in NOTICED_BY.values()}
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
-    run = subprocess.run(
-        [*command, *(f"tests/compute/aws/broken.py::{node}" for node in sorted(nodes))],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 1, run.stdout[-2000:] + run.stderr[-2000:]
-    found: dict[str, set[str]] = {}
-    for line in run.stdout.splitlines():
-        if seen := re.match(r"FAILED \S+?::(\w+)::(\S+)", line):
-            found.setdefault(seen[1], set()).add(seen[2])
-    return found
+    return failed_cases(f"{BROKEN}::{node}" for node in sorted(nodes))
 
 
 @pytest.mark.parametrize("name", COMPUTE_BREAKS)
 def test_suite_is_red_for(name: str) -> None:
     """A driver that is broken so fails the case that is there for it."""
-    assert NOTICED_BY[name] in _failed().get(class_of(name), set()), f"{name} went unnoticed"
+    failed = _failed().get(class_of(name), set())
+    assert is_among(NOTICED_BY[name], failed), f"{name} went unnoticed"
 
 
 def test_suite_is_green_without_a_break() -> None:
