@@ -144,6 +144,8 @@ class ComputeSettings(ServiceSettings):
         machines: How many machines one array job uses at once, at most.
         image: What machines boot, unless the call says otherwise: a plain name such as
             ``"ubuntu-24.04"``, or the provider's own.
+        python: What starts Python 3.9 or later on them, for the runner and for functions: the
+            image's ``python3`` unless given.
         heartbeat: Seconds between two signs of life of a job.
         boot: Seconds until a machine must have given its first one.
         usd_per_hour: What an hour of one machine costs, where no price list says so.
@@ -154,6 +156,7 @@ class ComputeSettings(ServiceSettings):
     folder: str = "portable/compute"
     machines: int = 8
     image: str = "ubuntu-24.04"
+    python: str | None = None
     heartbeat: float = 10.0
     boot: float = 600.0
     usd_per_hour: float | None = None

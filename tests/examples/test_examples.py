@@ -29,6 +29,10 @@ SHARDS = EXAMPLES / "04_torch_shards.py"
 SCORING = EXAMPLES / "05_async_scoring.py"
 CLOUDS = EXAMPLES / "06_every_cloud.py"
 SEARCH = EXAMPLES / "07_search.py"
+TRAINING = EXAMPLES / "08_training_job.py"
+MONTHLY = EXAMPLES / "09_monthly_scores.py"
+TRIALS = EXAMPLES / "10_search_jobs.py"
+MANY_GPUS = EXAMPLES / "11_many_gpus.py"
 TABLE = EXAMPLES / "03_table_and_checkpoint.py"
 STORED = {
     "datasets/digits.npz",
@@ -74,6 +78,10 @@ def test_every_example_is_run_here() -> None:
         SCORING.name,
         CLOUDS.name,
         SEARCH.name,
+        TRAINING.name,
+        MONTHLY.name,
+        TRIALS.name,
+        MANY_GPUS.name,
     }
 
 
@@ -192,3 +200,50 @@ def test_a_search_finds_the_same_on_a_laptop_and_on_every_cloud(tmp_path: Path) 
             assert picture.startswith(b"\x89PNG")
     assert len(best) == 1
     assert best.pop().startswith("16 of 16 trials; the best: ")
+
+
+def test_a_training_job_does_the_same_on_a_laptop_and_on_rented_machines(tmp_path: Path) -> None:
+    """The machines of the stand-ins run what they boot, as processes."""
+    providers = ("aws", "gcp")
+    image = {"PORTABLE_COMPUTE_PYTHON": sys.executable}  # one that has what is imported
+    with emulate(*providers) as emulation:
+        around = dict(emulation.environment) | image
+        said = {
+            profile: run(TRAINING, tmp_path, **around, PORTABLE_PROFILE=profile)
+            for profile in ("local", *providers)
+        }
+    assert [line.split(maxsplit=1)[1] for line in said["local"].splitlines()] == [
+        "trained on 1347 images",
+        "{'accuracy': 0.96}",
+        "succeeded with exit code 0",
+        "runs/training/model.joblib",
+    ]
+    assert len(set(said.values())) == 1
+
+
+def test_a_month_is_scored_once_however_often_the_timer_fires(tmp_path: Path) -> None:
+    first = run(MONTHLY, tmp_path)
+    assert first.splitlines() == [
+        "scores-2026-11: succeeded, 3 tasks",
+        "scores/2026-11/0.json 266",
+        "scores/2026-11/1.json 266",
+        "scores/2026-11/2.json 265",
+    ]
+    assert run(MONTHLY, tmp_path) == first
+    here = portable.open_bucket((tmp_path / ".portable/storage").as_uri())
+    assert len(list(here.list("portable/compute/recent/"))) == 1
+
+
+def test_trials_as_jobs_find_what_trials_from_a_queue_find(tmp_path: Path) -> None:
+    said = run(TRIALS, tmp_path).splitlines()
+    assert len(said) == 17
+    assert said[-1] == "best: {'C': 10, 'gamma': 0.0001} with 0.960"
+
+
+def test_many_gpus_tells_what_each_cloud_would_cost(tmp_path: Path) -> None:
+    """And starts nothing."""
+    said = run(MANY_GPUS, tmp_path).splitlines()
+    assert said[0] == "4 x V100 for 72 hours:"
+    assert any("p3.8xlarge" in line and "$881.28" in line for line in said)
+    assert {line.split()[0] for line in said[1:-1]} == {"aws", "gcp", "azure"}
+    assert not (tmp_path / ".portable").exists()

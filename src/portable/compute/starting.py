@@ -141,7 +141,7 @@ def _boot(site: Site, plan: Plan, key: str) -> str:
     script = boot_script(
         archive=where,
         is_path=local,
-        python=site.able.python,
+        python=site.connection.settings.python or site.able.python,
         lifetime=plan.lifetime,
         machine=site.able.ends != "script",
     )
