@@ -69,6 +69,24 @@ def test_a_job_can_be_cancelled_while_its_inputs_come(signed: Attempt) -> None:
     assert signed.exit["segments"]["log"] == 0
 
 
+def test_a_task_that_heard_it_first_is_preempted_too(attempt: Attempt) -> None:
+    """A machine that goes away asks all of its processes to end, one after the other."""
+    process = attempt.start("echo $$; exec sleep 60", grace=5.0)
+    attempt.says(b"\n")
+    os.kill(int((attempt.store.read("log/0000") or b"").split()[0]), signal.SIGTERM)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert attempt.wait() == 0
+    assert attempt.exit["reason"] == attempt.exit["tasks"][0]["reason"] == "preempted"
+
+
+def test_a_task_that_somebody_else_ended_has_ended_by_itself(folder: Attempt) -> None:
+    """Its exit code tells of it; the machine is there."""
+    told = folder.run("kill -TERM $$; sleep 60")
+    assert told["reason"] == told["tasks"][0]["reason"] == "exit"
+    assert told["tasks"][0]["exit_code"] == -signal.SIGTERM
+
+
 def test_sigterm_is_the_notice_that_the_machine_goes_away(attempt: Attempt) -> None:
     process = attempt.start(
         "trap 'echo saved; exit 0' TERM; echo begun; sleep 60 & wait", grace=5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections import deque
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     Ended = Callable[[int, "int | None", str, float], None]
 
 BLOCK = 256 * 1024
+TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)  # a process, or as a shell tells of it
+NOTICE_SECONDS = 0.3  # between a task's SIGTERM and the runner's, from the same sender
 LEFT_MAX = 64 * BLOCK  # of what a task's own leftovers say after its end
 
 
@@ -134,8 +137,16 @@ class Commands:
             running.output.close()
         running.lines.end()
         seconds = time.monotonic() - running.began
-        reason = (running.is_signalled and self._loop.reason) or "exit"
+        asked = process.returncode in TERMINATED and self._is_told()
+        reason = ((running.is_signalled or asked) and self._loop.reason) or "exit"
         self._ended(running.index, process.returncode, reason, seconds)
+
+    def _is_told(self) -> bool:
+        """Does the machine go away? It asks all to end, and a task may have heard it first."""
+        end = time.monotonic() + NOTICE_SECONDS
+        while self._loop.reason is None and time.monotonic() < end:
+            time.sleep(0.01)
+        return self._loop.reason == "preempted"
 
 
 def _is_program(path: bytes) -> bool:
