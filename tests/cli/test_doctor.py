@@ -181,7 +181,7 @@ def test_what_cant_be_cleaned_up_is_named(
 
     monkeypatch.setattr(MemoryStorage, "delete", denied)
     check = failed(run("doctor", "--json"))["cleanup"]
-    left = {info.key.rpartition("/")[0] for info in in_memory.list()}
+    left = {info.key.rpartition("/")[0] for info in in_memory.list(".portable-doctor/")}
     assert check["advice"] == f"remove what is below memory://default/{left.pop()}/"
 
 

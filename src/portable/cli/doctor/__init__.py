@@ -13,6 +13,7 @@ from portable.cli.addresses import parse
 from portable.cli.commands import command
 from portable.cli.doctor.checks import Check, Checks
 from portable.cli.failures import FAILED
+from portable.cli.queues.naming import Which
 from portable.cli.session import Session, printable
 from portable.config.urls import is_url
 
@@ -33,13 +34,19 @@ def doctor(
         str | None,
         typer.Argument(help="A bucket's name in the profile, or its URL; else the profile's own."),
     ] = None,
+    queue: Which = None,
 ) -> None:
     """Prove that the profile works, and say what to do where it doesn't.
 
-    Objects are written, read and removed again below [bold].portable-doctor/[/bold].
+    Objects are written, read and removed again below [bold].portable-doctor/[/bold], messages are
+    sent and received in a queue of their own. With a bucket and no queue only that is looked at.
     """
     checks = Checks(show=None if session.as_json else _Printer(session))
     proved = _prove(session, checks, _name_or_url(bucket))
+    if queue is not None or (bucket is None and not checks.failed("profile")):
+        from portable.cli.doctor.queues import prove_queue
+
+        prove_queue(checks, queue)
     if session.as_json:
         session.document(
             {

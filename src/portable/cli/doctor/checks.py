@@ -13,11 +13,13 @@ from portable.errors import (
     DeadlineExceeded,
     PermissionDenied,
     PortableError,
+    QueueNotFound,
     Unauthenticated,
     Unavailable,
 )
 
 if TYPE_CHECKING:
+    from portable.queue import Queue
     from portable.storage import Bucket
 
 Status = Literal["ok", "failed", "skipped"]
@@ -78,7 +80,7 @@ class Checks:
         prove: Callable[[], str],
         *,
         needs: tuple[str, ...] = (),
-        bucket: Bucket | None = None,
+        bucket: Bucket | Queue | None = None,
         operation: str = "",
     ) -> None:
         """Run one check.
@@ -86,8 +88,8 @@ class Checks:
         Args:
             prove: Returns what it saw, or raises.
             needs: Checks without which this one makes no sense.
-            bucket: Whose provider's words the advice uses.
-            operation: As in `Adapter.permissions`.
+            bucket: Or queue, whose provider's words the advice uses.
+            operation: As in `Adapter.permissions`, or what to allow.
         """
         if missing := self.failed(*needs):
             self._add(section, name, "skipped", f"needs what failed above: {', '.join(missing)}")
@@ -108,7 +110,7 @@ class Checks:
             self._show(check)
 
 
-def _advice(error: PortableError, bucket: Bucket | None, operation: str) -> str:
+def _advice(error: PortableError, bucket: Bucket | Queue | None, operation: str) -> str:
     """What to do about *error*, in the provider's own words where the adapter has them."""
     if bucket is None:
         return ""
@@ -122,6 +124,8 @@ def _advice(error: PortableError, bucket: Bucket | None, operation: str) -> str:
         return adapter.credentials
     if isinstance(error, BucketNotFound):
         return f"make the bucket, or correct its name: {bucket.url}"
+    if isinstance(error, QueueNotFound):
+        return f"make the queue, or correct its name: {bucket.url}"
     if isinstance(error, Unavailable | DeadlineExceeded):
         return "look at the network between here and the provider, and at the provider's status"
     return ""
