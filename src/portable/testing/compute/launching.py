@@ -110,11 +110,11 @@ class LaunchCases(ComputeCases):
         """Its programs are asked to end first."""
         if not place.able.spot:
             pytest.skip("capability spot is off")
-        script = "trap 'echo > \"$PORTABLE_LAST\"; exit' TERM; while :; do sleep 0.05; done"
         last = place.folder / "last"
-        script = script.replace("$PORTABLE_LAST", str(last))
+        trap = f"trap 'echo > {last}; exit' TERM\n"
+        script = place.saying("up").replace("\n", f"\n{trap}", 1)  # before it says that it is up
         needs = place.wanted().needs
-        info = place.launch(place.saying("up", script), needs=type(needs)(cpus=0.1, spot=True))
+        info = place.launch(script, needs=type(needs)(cpus=0.1, spot=True))
         place.until_there("up")
         with possible():
             place.harness.oracle.preempt(info.id, 5.0)
