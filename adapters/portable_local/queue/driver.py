@@ -88,15 +88,20 @@ class SQLiteQueue:
         self._keep_reserve(size + MESSAGE_BYTES * len(messages), now)
         session = self._connections.session
         with session as connection:
-            if not plain:
+            if plain and len(messages) == 1:
+                ids = session.ids(now, 1)
+                connection.execute(sql.SEND, self._row(ids[0], messages[0], now))
+            elif plain:
+                ids = session.ids(now, len(messages))
+                rows = [self._row(*each, now) for each in zip(ids, messages, strict=True)]
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(sql.SEND, rows)
+                connection.execute("COMMIT")
+            else:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute(sql.FORGET, (now,))
                 ids = [self._send_one(session, connection, each, now) for each in messages]
                 connection.execute("COMMIT")
-            else:
-                ids = session.ids(now, len(messages))
-                rows = [self._row(*each, now) for each in zip(ids, messages, strict=True)]
-                _insert(connection, rows)
             session.committed(size)
         self._bell.ring()
         return ids
@@ -325,12 +330,3 @@ class SQLiteQueue:
             if now != version:
                 return
             pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
-    if len(rows) == 1:
-        connection.execute(sql.SEND, rows[0])
-    else:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(sql.SEND, rows)
-        connection.execute("COMMIT")
