@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from portable.compute.driver import Launch
 from portable.compute.types import InstanceInfo
-from portable.errors import AlreadyExists, InstanceNotFound, InvalidArgument, Unavailable
+from portable.errors import (
+    AlreadyExists,
+    InstanceNotFound,
+    InvalidArgument,
+    PortableError,
+    Unavailable,
+)
+from portable.spelling import did_you_mean, listed
 from portable_aws.answers import Answer
 from portable_aws.client import make_compute_client
 from portable_aws.compute_codes import EC2
@@ -55,6 +62,10 @@ class EC2Compute:
             if (found := next(self.list({NAME_TAG: wanted.name}), None)) is None:
                 raise  # EC2 forgets it after about an hour
             return found
+        except InvalidArgument as refusal:
+            if "instance type" in refusal.message.lower().replace("instancetype", "instance type"):
+                refusal.message += self._what_there_is(wanted.machine)
+            raise
         info = instance_info(instance)
         self._launched[info.id] = time.monotonic()
         return info
@@ -68,13 +79,8 @@ class EC2Compute:
 
     def list(self, tags: Mapping[str, str]) -> Iterator[InstanceInfo]:
         filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in tags.items()]
-        asked: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE}
-        while True:
-            answer = self._ask("describe_instances", **asked)
+        for answer in self._pages("describe_instances", Filters=filters):
             yield from _instances(answer)
-            if not (token := answer.get("NextToken")):
-                return
-            asked["NextToken"] = token
 
     def start(self, id: str) -> None:
         self._ask("start_instances", InstanceIds=[id])
@@ -99,6 +105,31 @@ class EC2Compute:
         for described in self._ask("describe_images", ImageIds=[image])["Images"]:
             return disks_of(Answer(described))
         raise InvalidArgument(f"there is no image {image!r} here, or it isn't shared with you")
+
+    def _what_there_is(self, machine: str) -> str:
+        """The types that this region has, as far as they are like *machine*, for an error's text."""
+        try:
+            known = set(self._types())
+        except PortableError:  # these credentials may not ask; the refusal counts
+            return ""
+        family = machine.partition(".")[0]
+        near = [each for each in known if each.partition(".")[0] == family]
+        shown = near or {each.partition(".")[0] for each in known}
+        kind = "types" if near else "families"
+        region = self.capabilities.region
+        return f"{did_you_mean(machine, known)}; {kind} in {region}: {listed(shown)}"
+
+    def _types(self) -> Iterator[str]:
+        for answer in self._pages("describe_instance_type_offerings"):
+            yield from (each["InstanceType"] for each in answer["InstanceTypeOfferings"])
+
+    def _pages(self, operation: str, **asked: Any) -> Iterator[Answer]:
+        while True:
+            answer = self._ask(operation, MaxResults=PAGE, **asked)
+            yield answer
+            if not (token := answer.get("NextToken")):
+                return
+            asked["NextToken"] = token
 
     def _key(self, public_key: str) -> str:
         """A key pair of this key; one of its name is there already or is made."""
