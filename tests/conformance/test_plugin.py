@@ -31,6 +31,14 @@ def test_queue(portable_queue, portable_clock):
     portable_clock.advance(31)
     assert message.lease_lost
     assert portable.queue.receive()[0].attempts == 2
+
+def test_job(portable_compute):
+    portable.storage.put("in", b"7")
+    job = portable.compute.submit("cat in > out", inputs={"in": "in"}, outputs={"out": "made"})
+    assert job.wait(30).status == "succeeded"
+    assert portable.storage.get("made") == b"7"
+    assert list(portable.compute.map(lambda n: n * n, range(3))) == [0, 1, 4]
+    portable.compute.submit("sleep 61")  # is ended after the test
 """
 
 
@@ -88,7 +96,7 @@ def test_bucket_is_in_memory_unless_asked(tmp_path: Path) -> None:
     """One test each."""
     output = _run(tmp_path)
     assert "PASSED test_mine.py::test_each[memory]" in output
-    assert "3 passed" in output
+    assert "4 passed" in output
 
 
 def test_option_names_the_providers(tmp_path: Path) -> None:
@@ -96,7 +104,7 @@ def test_option_names_the_providers(tmp_path: Path) -> None:
     output = _run(tmp_path, "--portable-storage=memory,local,aws")
     for name in ("memory", "local", "aws"):
         assert f"PASSED test_mine.py::test_each[{name}]" in output
-    assert "5 passed" in output
+    assert "6 passed" in output
 
 
 def test_unknown_provider_is_an_error(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from portable.compute import Compute
     from portable.queue import Queue
     from portable.storage import Bucket
     from portable.testing.servers import AzuriteServer
@@ -253,6 +254,25 @@ def portable_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
         if each is not None:
             each.delete()
     queue.close()
+
+
+@pytest.fixture
+def portable_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compute]:
+    """This machine, in folders of the test's own, which `portable.compute` runs jobs on then.
+
+    What is still running is ended after the test. Inputs and outputs are in the folder's own
+    storage, which is `portable.storage` during the test.
+    """
+    import portable
+    from portable.testing.targets.local_compute import end_machines
+
+    jobs, objects = tmp_path / "portable-jobs", tmp_path / "portable-objects"
+    monkeypatch.setenv("PORTABLE_COMPUTE", jobs.as_uri().replace("file:", "process:", 1))
+    monkeypatch.setenv("PORTABLE_STORAGE", objects.as_uri())
+    compute = portable.open_compute()
+    yield compute
+    end_machines(compute)
+    compute.close()
 
 
 @pytest.fixture

@@ -64,6 +64,13 @@ def open_local_compute(path: Path, storage: Path, **settings: Any) -> Compute:
     )
 
 
+def end_machines(compute: Compute) -> None:
+    """End whatever a compute still runs."""
+    driver = compute._connection.driver
+    for each in driver.list({"portable": "1"}):
+        driver.terminate(each.id)
+
+
 def _open_storage(path: Path) -> Bucket:
     return open_local_bucket(path)
 
