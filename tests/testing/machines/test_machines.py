@@ -89,7 +89,7 @@ def test_machine_has_a_bare_python_and_nothing_of_ours(host: MachineHost) -> Non
     assert (machine.folder / "temporary").read_text().startswith(str(machine.folder))
 
 
-@pytest.mark.parametrize("switch", ["poweroff", "shutdown -h now", "halt"])
+@pytest.mark.parametrize("switch", ["poweroff", "shutdown -h now"])
 def test_poweroff_ends_everything_and_calls_back(host: MachineHost, switch: str) -> None:
     called: list[FakeMachine] = []
     machine = host.start(
@@ -190,6 +190,34 @@ def test_reboot_runs_the_script_again_on_the_same_disk(host: MachineHost) -> Non
     until((machine.folder / "boots").exists)
     machine.reboot()
     until(lambda: (machine.folder / "boots").read_text() == "boot\nboot\n")
+
+
+def test_machine_that_halts_stays_on(host: MachineHost) -> None:
+    """As on EC2: it isn't switched off."""
+    machine = host.start("#!/bin/sh\necho > started; halt; sleep 0.2; echo > after")
+    until((machine.folder / "started").exists)
+    assert not machine.wait_off(0.6)
+    assert not (machine.folder / "after").exists()
+
+
+def test_machine_reboots_itself(host: MachineHost) -> None:
+    script = (
+        "#!/bin/sh\necho boot >> boots; [ -e once ] || { touch once; reboot; sleep 60; }; poweroff"
+    )
+    machine = host.start(script)
+    assert machine.wait_off()
+    assert (machine.folder / "boots").read_text() == "boot\nboot\n"
+
+
+def test_this_computers_own_switches_are_out_of_reach(host: MachineHost) -> None:
+    machine = host.start(
+        "#!/bin/sh\nfor each in poweroff shutdown halt reboot init systemctl; do command -v $each; done"
+        " > found; init 0 || systemctl poweroff || echo refused >> found; poweroff"
+    )
+    assert machine.wait_off()
+    *found, refused = (machine.folder / "found").read_text().split()
+    assert refused == "refused"
+    assert {str(Path(each).parent) for each in found} == {str(machine.folder / "bin")}
 
 
 def test_poweroff_that_does_not_work(host: MachineHost) -> None:

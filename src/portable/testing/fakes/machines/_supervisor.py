@@ -48,9 +48,7 @@ class Machine:
             readable, _, _ = select.select([0, power], [], [], self.patience(boot_at))
             reap()
             if power in readable:
-                os.read(power, 4096)
-                self.by_itself = self.kill_at is None or self.by_itself
-                self.end(self.order["grace"])
+                self.switch(os.read(power, 4096).split()[0])
             if os.getppid() != self.order["asker"] or (0 in readable and not self.obey()):
                 break
         unplug()
@@ -75,6 +73,17 @@ class Machine:
                 stderr=console,
                 start_new_session=True,
             )
+
+    def switch(self, order: bytes) -> None:
+        """Do what a program of the machine asks of it."""
+        if order == b"halt":  # the processors stand still, and the machine stays on
+            freeze()
+        elif order == b"reboot":
+            unplug()
+            self.boot()
+        else:
+            self.by_itself = self.kill_at is None or self.by_itself
+            self.end(self.order["grace"])
 
     def obey(self) -> bool:
         """Do what the next line says; is there more to come?"""

@@ -15,7 +15,15 @@ from pathlib import Path
 SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 LATE_PYTHON = Path(__file__).with_name("_late_python.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-SWITCHES = ("poweroff", "shutdown", "halt")
+# What would reach this computer's own switches is written over.
+SWITCHES = {
+    "poweroff": "poweroff",
+    "shutdown": "poweroff",
+    "halt": "halt",
+    "reboot": "reboot",
+    "init": "",
+    "systemctl": "",
+}
 GRACE_SECONDS = 2.0  # from a poweroff's SIGTERM to SIGKILL; systemd waits for 90 s
 
 
@@ -167,12 +175,12 @@ class FakeMachine:
             each.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.mkfifo(self.folder / "power", 0o600)
-        # Returns at once, as the real one does; the machine ends while the caller goes on.
-        switch = (
-            f'#!/bin/sh\necho off > "{self.folder}/power"\n' if boot.poweroff else "#!/bin/sh\n"
-        )
-        for name in SWITCHES:
-            _write_program(programs / name, switch.encode())
+        for name, order in SWITCHES.items():
+            # Returns at once, as the real one does; the machine ends while the caller goes on.
+            told = f'echo {order} > "{self.folder}/power"' if order else "exit 1"
+            if order == "poweroff" and not boot.poweroff:
+                told = ":"
+            _write_program(programs / name, f"#!/bin/sh\n{told}\n".encode())
         # The interpreter itself, not its virtual environment: machines have no packages.
         python = os.path.realpath(sys.executable)
         if boot.clock:
