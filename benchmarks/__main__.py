@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from benchmarks import (
     clouds,
+    compute,
     folders,
     large,
     listing,
@@ -58,6 +59,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "memory": lambda _: memory.run(),
     "queue-overhead": queue_overhead.run,
     "queues": queues.run,
+    "compute": compute.run,
     "queue-idle": lambda _: queues.idle(),
 }
 
