@@ -18,12 +18,12 @@ from portable.compute.ending import (
     ended_tasks,
     fail,
     pending_tasks,
-    tidy,
 )
 from portable.compute.looking import look
 from portable.compute.records import decoded_result
 from portable.compute.reports import Exit
 from portable.compute.starting import resume, start
+from portable.compute.tidying import tidy
 from portable.compute.verdicts import end_machine, give_up, has_no_machine, verdict
 from portable.errors import (
     InvalidArgument,
@@ -107,7 +107,7 @@ def _ended(site: Site, record: JobRecord, seen: Seen, memory: Memory, *, mine: b
     result = decoded_result(data)
     if mine and not memory.tidied:
         if site.shelf.bucket.exists(site.shelf.active(record.id)):
-            tidy(site, record, seen, memory)
+            tidy(site, record, seen, memory, result)
         memory.tidied = True
     return Standing(result.status, seen, result)
 

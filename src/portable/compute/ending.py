@@ -1,4 +1,4 @@
-"""The end of a job: its result, and all that is removed then."""
+"""The end of a job: its outputs where they belong, and its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from portable.compute.costs import cost_of, seconds_of
 from portable.compute.publishing import publish
 from portable.compute.records import encoded_result
-from portable.compute.starting import ARCHIVE
 from portable.compute.types import JobResult, JobStatus, Reason, TaskResult
 from portable.errors import PortableError
 
@@ -114,31 +113,6 @@ def fail(site: Site, record: JobRecord, seen: Seen, memory: Memory, error: Porta
 def write_result(site: Site, record: JobRecord, result: JobResult) -> None:
     """The moment at which a job has ended; who comes second finds the first one's result."""
     site.shelf.create(site.shelf.job(record.id, "result.json"), encoded_result(result))
-
-
-def tidy(site: Site, record: JobRecord, seen: Seen, memory: Memory) -> None:
-    """End what machines a job has left, delete what was secret or published; its mark goes last."""
-    shelf = site.shelf
-    left = {each.id for each in site.machines(record.id) if each.state != "terminated"}
-    for attempt in seen.attempts():  # one that was started just now may not be listed yet
-        launched = memory.launched(site, record, attempt)
-        if launched is not None and (attempt.shard, attempt.number) not in memory.ended:
-            left.add(launched.id)
-    for id in sorted(left):
-        site.terminate(id)
-    # Also what a client has left that was killed before it came to `job.json`.
-    secret = [info.key for name, info in seen.own.items() if name.startswith("work-")]
-    secret += [
-        shelf.attempt(record.id, each.shard, each.number, ARCHIVE) for each in seen.attempts()
-    ]
-    published = [
-        info.key
-        for each in seen.attempts()
-        for name, info in each.objects.items()
-        if name.startswith("out/")
-    ]
-    shelf.bucket.delete_many([*secret, *published]).raise_for_errors()
-    shelf.bucket.delete(shelf.active(record.id))
 
 
 def _task(

@@ -99,7 +99,10 @@ def _place(site: Site, record: JobRecord, attempt: Attempt, stored: Stored, targ
     except PortableError as error:
         if error.retryable or isinstance(error, NotFound):
             raise
-        return f"the output {stored.path!r} couldn't be stored as {target!r}: {error.message}"
+        return (
+            f"the output {stored.path!r} couldn't be stored as {target!r}: {error.message} It is "
+            f"kept as {source!r}"
+        )
     return ""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from portable.compute.advancing import advance
 from portable.compute.asking import Asked, check_same, prepare
 from portable.compute.choosing import Span
-from portable.compute.ending import fail, tidy
+from portable.compute.ending import fail
 from portable.compute.looking import look
 from portable.compute.memory import Memory
 from portable.compute.records import JobRecord
@@ -73,7 +73,7 @@ def _undo(site: Site, record: JobRecord, error: PortableError) -> None:
     memory = Memory()
     try:
         fail(site, record, look(site.shelf, record.id), memory, error)
-        tidy(site, record, look(site.shelf, record.id), memory)
+        advance(site, record, memory)
     except PortableError as second:
         error.add_note(f"ending the job {record.id!r} failed, too, so `reap` has to: {second}")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portable.compute.memory import Memory
     from portable.compute.records import JobRecord, Launched
     from portable.compute.site import Site
+    from portable.compute.types import InstanceInfo
     from portable.storage import ObjectInfo
 
 BEATS = 3  # missed ones, after which an attempt is lost
@@ -101,7 +102,20 @@ def end_machine(site: Site, record: JobRecord, attempt: Attempt, memory: Memory)
 def has_no_machine(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> bool:
     """Is it certain that nothing of an attempt runs any longer?"""
     launched = memory.launched(site, record, attempt)
-    return all(is_gone(site.machine(id)) for id in _machines_of(site, record, attempt, launched))
+    if launched is None and site.is_fresh(attempt.at("plan.json")):
+        return False  # it may be started, and not be listed yet
+    return all(
+        _has_gone(site, attempt, site.machine(id))
+        for id in _machines_of(site, record, attempt, launched)
+    )
+
+
+def _has_gone(site: Site, attempt: Attempt, machine: InstanceInfo | None) -> bool:
+    """Is a machine gone for good, and not just too new for its provider to know it?"""
+    began = attempt.at("launched.json")
+    if machine is None and began is not None:
+        return site.clock.since(began) >= UNKNOWN_SECONDS
+    return is_gone(machine)
 
 
 def _machines_of(
@@ -123,10 +137,7 @@ def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Ex
         return None
     memory.looked[place] = clock()
     machine = site.machine(launched.id)
-    if not is_gone(machine):
-        return None
-    began = attempt.at("launched.json")
-    if machine is None and began is not None and site.clock.since(began) < UNKNOWN_SECONDS:
+    if not _has_gone(site, attempt, machine):
         return None
     key = site.shelf.attempt(record.id, attempt.shard, attempt.number, "exit.json")
     if site.shelf.bucket.exists(key):
