@@ -93,9 +93,11 @@ def test_machine_has_a_bare_python_and_nothing_of_ours(host: MachineHost) -> Non
 def test_poweroff_ends_everything_and_calls_back(host: MachineHost, switch: str) -> None:
     called: list[FakeMachine] = []
     machine = host.start(
-        FAMILY.replace("sleep 60\n", f"sleep 0.3; {switch}; sleep 60\n"), called.append
+        FAMILY.replace("sleep 60\n", f"until [ -e go ]; do sleep 0.02; done; {switch}; sleep 60\n"),
+        called.append,
     )
     members = family(machine)
+    (machine.folder / "go").touch()
     assert machine.wait_off()
     assert not any(running(each) for each in members)
     until(lambda: called == [machine])
