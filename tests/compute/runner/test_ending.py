@@ -111,6 +111,18 @@ def test_what_a_task_left_running_ends_with_the_job(folder: Attempt, tmp_path: P
         assert not is_there(int(Path(f"{left}.{number}").read_text()))
 
 
+def test_what_a_task_left_in_its_group_ends_before_the_next_one_begins(
+    folder: Attempt, tmp_path: Path
+) -> None:
+    child = tmp_path / "child"
+    folder.run(
+        f"[ $PORTABLE_TASK_INDEX = 1 ] || {{ sleep 66 & echo $! > {child}; exit; }}; "
+        f"case $(ps -o stat= -p $(cat {child})) in ''|Z*) echo gone;; *) echo there;; esac",
+        tasks=[0, 1],
+    )
+    assert folder.log.splitlines()[-1] == b"[1] gone"
+
+
 def test_a_job_ends_though_something_it_left_holds_its_output(folder: Attempt) -> None:
     began = time.monotonic()
     folder.run("setsid sleep 65 & echo done")
