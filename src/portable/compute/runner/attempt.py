@@ -92,9 +92,9 @@ class Attempt:
         except Stopped:
             pass
         crew = self._crew(folders, ended)
+        adopt_orphans()  # before there can be any
         if self._loop.reason is None:
             crew.fill()  # first of all: what follows takes some milliseconds
-        adopt_orphans()
         self._begin()
         self._conduct(crew)
 
