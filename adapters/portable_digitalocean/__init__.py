@@ -1,17 +1,19 @@
-"""DigitalOcean Spaces, through the S3 driver.
+"""DigitalOcean Spaces, through the S3 driver, and Droplets.
 
-URLs: ``spaces://bucket/prefix?region=nyc3``.
+URLs: ``spaces://bucket/prefix?region=nyc3`` and ``droplets://nyc1``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, Scheme, StorageService
+from portable.adapter import Adapter, ComputeService, Scheme, StorageService
+from portable_digitalocean.compute_settings import DropletSettings
 from portable_digitalocean.settings import SpacesSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.compute.driver import ComputeDriver
     from portable.storage.driver import StorageDriver
 
 
@@ -23,6 +25,12 @@ def _connect_storage(settings: SpacesSettings) -> StorageDriver:
     return SpacesStorage(settings.s3)
 
 
+def _connect_compute(settings: DropletSettings) -> ComputeDriver:
+    from portable_digitalocean.compute import Droplets  # imports urllib3
+
+    return Droplets(settings)
+
+
 ADAPTER = Adapter(
     name="digitalocean",
     extra="digitalocean",
@@ -31,9 +39,15 @@ ADAPTER = Adapter(
         schemes=(Scheme(name="spaces", host="bucket", path="prefix"),),
         connect=_connect_storage,
     ),
+    compute=ComputeService(
+        settings=DropletSettings,
+        schemes=(Scheme(name="droplets", host="region", path=""),),
+        connect=_connect_compute,
+    ),
     credentials=(
         "Spaces keys come from SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY, or SPACES_KEY "
-        "and SPACES_SECRET, in the environment; else from boto3's own chain"
+        "and SPACES_SECRET, in the environment; else from boto3's own chain. The token for "
+        "Droplets comes from DIGITALOCEAN_TOKEN, or DIGITALOCEAN_ACCESS_TOKEN, and nowhere else"
     ),
     instead={
         "queue": (

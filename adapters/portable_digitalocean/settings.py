@@ -11,7 +11,7 @@ from portable_aws.settings import S3Settings
 
 # https://docs.digitalocean.com/products/spaces/details/limits/
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_REGION = re.compile(r"[a-z]{3}\d{1,2}")
+REGION = re.compile(r"[a-z]{3}\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,6 @@ class SpacesSettings(StorageSettings):
         found = self.s3.problems()
         if not _BUCKET.fullmatch(self.bucket) and not any("'bucket'" in each for each in found):
             found.append(f"'bucket' {self.bucket!r} isn't the name of a Spaces bucket")
-        if not _REGION.fullmatch(self.region):
+        if not REGION.fullmatch(self.region):
             found.append(f"'region' {self.region!r} isn't a datacenter, such as \"nyc3\"")
         return found
