@@ -62,16 +62,15 @@ class LocalCompute:
         """Describe one; `None` where its folder is gone."""
         machine = self._machine(id)
         with translated():
-            return machine.describe() if machine.exists else None
+            return machine.look()
 
     def list(self, tags: Mapping[str, str]) -> Iterator[InstanceInfo]:
         """Every machine with these tags whose folder is still there."""
         with translated():
             for machine in self._machines():
-                if machine.exists:
-                    described = machine.describe()
-                    if tags.items() <= described.tags.items():
-                        yield described
+                described = machine.look()
+                if described is not None and tags.items() <= described.tags.items():
+                    yield described
 
     def start(self, id: str) -> None:
         """Never called: `capabilities.stops` is False."""
@@ -111,6 +110,6 @@ class LocalCompute:
             self._swept = True
         for machine in self._machines():
             if machine.is_older(KEPT_SECONDS):
-                ended = not machine.exists or machine.describe().state == "terminated"
-                if ended:
+                described = machine.look()
+                if described is None or described.state == "terminated":
                     machine.remove()

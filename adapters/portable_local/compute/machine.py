@@ -83,6 +83,13 @@ class Machine:
                 check=True,
             )
 
+    def look(self) -> InstanceInfo | None:
+        """As `describe`; `None` where there is nothing, or no longer."""
+        try:
+            return self.describe()
+        except FileNotFoundError:
+            return None
+
     def describe(self) -> InstanceInfo:
         """As drivers tell of machines."""
         said: dict[str, Any] = json.loads((self._folder / "machine.json").read_bytes())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
 from portable.compute import Compute, Job
 from portable.errors import AlreadyExists, JobNotFound
-from tests.compute.core.world import Killed, World, dies, is_preempted, succeeds
+from tests.compute.core.world import Killed, Runner, Storage, World, dies, is_preempted, succeeds
 
 CHANGES = {"put", "copy", "delete", "launch", "terminate"}
 WORK: dict[str, Any] = {
@@ -17,6 +17,13 @@ WORK: dict[str, Any] = {
     "retries": 1,
     "outputs": {"out": "runs/1"},
 }
+
+
+def works_long(runner: Runner) -> Generator[float, None, None]:
+    """Works for longer than others leave it to who started it."""
+    if runner.begin():
+        yield from runner.work(200)
+        runner.exit(0)
 
 
 def submit(client: Compute) -> Job:
@@ -69,7 +76,12 @@ def reaped(world: World) -> None:
 
 
 def world_of(behaviour: str, *, idempotent: bool) -> World:
-    behaviours = {"well": [succeeds], "dies": [dies, succeeds], "taken": [is_preempted, succeeds]}
+    behaviours = {
+        "well": [succeeds],
+        "long": [works_long],
+        "dies": [dies, succeeds],
+        "taken": [is_preempted, succeeds],
+    }
     return World(
         behaviours=behaviours[behaviour],
         idempotent=idempotent,
@@ -91,7 +103,7 @@ def every_kill(behaviour: str, act: Callable[[Compute], Any], *, idempotent: boo
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_submitting_again_after_a_kill_makes_no_second_machine(idempotent: bool) -> None:
     """Whatever was done before, the second submit by the same name gets the same job done."""
-    for world in every_kill("well", submit, idempotent=idempotent):
+    for world in every_kill("long", submit, idempotent=idempotent):
         job = submit(world.client())
         assert job.wait().status == "succeeded"
         assert len(world.launches) == 1
@@ -128,13 +140,15 @@ def test_waiting_that_is_killed_is_taken_up_by_another_client(behaviour: str) ->
         settled(world)
 
 
-def test_two_clients_at_once_do_each_step_once() -> None:
+@pytest.mark.parametrize("put_if_absent", [True, False])
+def test_two_clients_at_once_do_each_step_once(put_if_absent: bool) -> None:
     """Before any request of one client another one looks, which does what is due, too."""
     number = 0
     while True:
         number += 1
         world = world_of("dies", idempotent=False)
-        world.unlisted = 0
+        world.unlisted, world.put_if_absent = 0, put_if_absent
+        world.storage = Storage(world)
         passed = 0
 
         def step(_: str, world: World = world, number: int = number) -> None:

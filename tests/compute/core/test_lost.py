@@ -41,6 +41,8 @@ def test_a_machine_that_is_lost_is_replaced_when_retries_allow(
     result = run(world, retries=1)
     assert (result.status, result.exit_code, result.attempts) == ("succeeded", 0, 2)
     assert len(world.launches) == 2
+    by_itself = [True] if behaviour is is_preempted else [put_if_absent and behaviour is not dies]
+    assert world.ends == [*by_itself, True]  # without a condition the machine has to be gone first
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,9 @@ class Storage(MemoryStorage):
         stored = super()._publish(key, body, crc32, write)
         stored = replace(stored, last_modified=self._world.storage_time())
         self._store.objects[key] = (stored, bytes(body))
+        if key.endswith("/exit.json"):
+            place = tuple(key.split("/")[-4:-1])
+            self._world.ends.append(any(each.place == place for each in self._world.alive()))
         return stored
 
     def sign(
@@ -129,6 +132,7 @@ class World:
         refuse: Raised by launches, first things first; `None` lets one through.
         unlisted: Seconds for which a new machine isn't listed, nor known.
         ending: Seconds that a machine takes to end.
+        ends: For each exit.json that was stored: was its machine still there?
         side_by_side: Pairs of machines that were there at once for one shard.
     """
 
@@ -147,6 +151,7 @@ class World:
     machines: dict[str, Machine] = field(default_factory=dict)
     side_by_side: list[tuple[str, str]] = field(default_factory=list)
     launches: list[Launch] = field(default_factory=list)
+    ends: list[bool] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.storage = Storage(self)

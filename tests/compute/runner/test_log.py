@@ -171,3 +171,17 @@ def test_no_listing_shows_a_file_that_is_being_written(folder: Attempt, tmp_path
         assert all(re.fullmatch(r"0/1/(log/\d{4}|(started|state)\.json)", key) for key in keys)
     folder.store.write("cancel", b"")
     assert folder.wait() == 0
+
+
+def test_what_storage_has_and_what_it_lacks_add_up(store: Memory, segments: Segments) -> None:
+    """When the end comes while storage fails."""
+    segments.append(b"stored")
+    segments.flush()
+    store.fails = True
+    segments.append(b" lost")
+    with pytest.raises(StoreError):
+        segments.flush()
+    segments.append(b" too")
+    segments.give_up()
+    assert (segments.bytes, segments.dropped, segments.used) == (6, 9, 1)
+    assert store.log == b"stored"

@@ -42,7 +42,7 @@ class Segments:
         self._gap = _Gap()
         self._number = 0
         self._segment = bytearray()
-        self._unsaid = False  # is there anything in the segment that storage hasn't?
+        self._said = 0  # bytes of the segment that storage has
         self.wanted = threading.Event()  # a flush, before its time
         self.failing = False
         self.used = 0
@@ -84,7 +84,7 @@ class Segments:
             StoreError: what has come waits for the next flush.
         """
         self.wanted.clear()
-        if not self._unsaid and not self._take():
+        if not self._is_unsaid and not self._take():
             return
         try:
             self._store.put(f"{self._kind}/{self._number:04d}", self._segment)
@@ -93,8 +93,10 @@ class Segments:
             with self._lock:
                 self._lock.notify_all()
             raise
-        self.failing = self._unsaid = False
+        self.failing = False
         self.used = self._number + 1
+        self.bytes += len(self._segment) - self._said
+        self._said = len(self._segment)
         if len(self._segment) >= closed_at(self._number):
             with self._lock:
                 self._number += 1
@@ -104,10 +106,11 @@ class Segments:
                     self._lock.notify_all()
                 else:
                     self._segment = bytearray()
+                    self._said = 0
 
     def is_flushed(self) -> bool:
         """Has storage all that was said, but for what the last segment has no room for?"""
-        return not self._unsaid and not self._pending and (self.is_full or not self._gap.size)
+        return not self._is_unsaid and not self._pending and (self.is_full or not self._gap.size)
 
     def end(self) -> None:
         """Put the end of what was left out after all the rest; flush once more afterwards."""
@@ -118,21 +121,21 @@ class Segments:
 
     def give_up(self) -> None:
         """Count what storage didn't take as left out."""
-        left = len(self._pending) + self._gap.size + (len(self._segment) if self._unsaid else 0)
-        self.dropped += left
-        if self._unsaid and self.used <= self._number:
-            self.bytes -= len(self._segment)
+        unsaid = len(self._segment) - self._said
+        self.dropped += len(self._pending) + self._gap.size + unsaid
+
+    @property
+    def _is_unsaid(self) -> bool:
+        return self._said < len(self._segment)
 
     def _take(self) -> bool:
         with self._lock:
             if self.is_full or not (self._pending or self._gap.size):
                 return False
             self._segment += self._pending
-            self.bytes += len(self._pending)
             self._pending.clear()
             if self._gap.size:
                 self._take_gap()
-            self._unsaid = True
             self._lock.notify_all()
             return True
 
@@ -140,9 +143,7 @@ class Segments:
         text = self._gap.told()
         self.dropped += self._gap.size - len(self._gap.tail)
         self._segment += text
-        self.bytes += len(text)
         self._gap = _Gap()
-        self._unsaid = True
 
 
 class _Gap:

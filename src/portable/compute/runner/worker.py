@@ -6,12 +6,13 @@ it answers is JSON or bytes; nothing that comes back from a machine is ever unpi
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import pickle
 import sys
 import traceback
+
+from .answers import answer, cannot_load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def work(archive: Archive, answers: int, shared: str) -> None:
             call = _Call(archive)
         except BaseException as error:  # noqa: BLE001 - it is told, and the process ends
             traceback.print_exc()
-            _answer(out, -1, 1, _cannot_load(error).encode())
+            _answer(out, -1, 1, cannot_load(error).encode())
             raise SystemExit(1) from None
         _answer(out, -1, 0, b"")  # it is loaded
         for line in tasks:
@@ -66,50 +67,10 @@ class _Call:
 
     def __call__(self, index: int) -> tuple[int, dict[str, Any]]:
         """The exit code, and the line of results."""
-        try:
-            if self._items:
-                begin, end = self._at[index]
-                result = self._function(pickle.loads(self._items[begin:end]))  # noqa: S301
-            else:
-                result = self._function()
-            return 0, {"index": index, **_portable(result)}
-        except BaseException as error:  # noqa: BLE001 - SystemExit is a task's end, not the worker's
-            told = "".join(traceback.format_exception(type(error), error, _own(error)))
-            sys.stderr.write(told)
-            code = error.code if isinstance(error, SystemExit) else 1
-            failed = {"index": index, "error": _named(error), "traceback": told}
-            return code if isinstance(code, int) and code else 1, failed
-
-
-def _portable(result: object) -> dict[str, Any]:
-    if isinstance(result, (bytes, bytearray, memoryview)):
-        return {"bytes": base64.b64encode(result).decode()}
-    try:
-        json.dumps(result, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(
-            f"the function returned what is neither bytes nor JSON: {error}. Convert it first, for "
-            f"example with .item() or .tolist(), or store it and return its key"
-        ) from None
-    return {"json": result}
-
-
-def _own(error: BaseException) -> Any:
-    """The traceback from the function's own frame on."""
-    frames = error.__traceback__
-    return frames.tb_next if frames and frames.tb_next else frames
-
-
-def _named(error: BaseException) -> str:
-    said = str(error)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def _cannot_load(error: BaseException) -> str:
-    advice = ""
-    if isinstance(error, ModuleNotFoundError):
-        advice = ": install it there (with an image that has it), or send the file along (`files`)"
-    return f"the function can't be loaded on the machine: {_named(error)}{advice}"
+        if not self._items:
+            return answer(index, self._function, None)
+        begin, end = self._at[index]
+        return answer(index, self._function, self._items[begin:end])
 
 
 def _answer(out: Any, index: int, code: int, line: bytes) -> None:
