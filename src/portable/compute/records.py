@@ -110,6 +110,7 @@ class Plan:
         name: The machine's.
         token: A UUID; the choice's number is added to it for each machine that is tried.
         tasks: Those that an earlier attempt hasn't ended.
+        author: Who wrote it.
         seconds: As in `JobRecord`, as is *lifetime*; less where earlier attempts used up money.
         deadline: When the machine is ended at the latest, in seconds since the epoch.
     """
@@ -117,6 +118,7 @@ class Plan:
     name: str
     token: str
     tasks: tuple[int, ...]
+    author: str
     seconds: float
     lifetime: float
     deadline: float

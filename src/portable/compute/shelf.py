@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,21 @@ if TYPE_CHECKING:
     from portable.storage import Bucket, ObjectInfo
 
 JSON = "application/json"
+SETTLE_SECONDS = 3.0  # longer than it takes to look and then to write
 NEWEST = 9_999_999_999  # less the time of a job: so the newest is listed first
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The folder of one place's jobs in its bucket."""
+    """The folder of one place's jobs in its bucket.
+
+    Attributes:
+        sleep: Lets time pass.
+    """
 
     bucket: Bucket
     folder: str
+    sleep: Callable[[float], None]
 
     def active(self, id: str = "") -> str:
         """The mark of a job that hasn't ended."""
@@ -57,16 +64,23 @@ class Shelf:
         """Store or replace a small object."""
         return self.bucket.put(key, data, content_type=JSON)
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: bytes, *, claim: bool = False) -> bool:
         """Store a small object unless there is one; False then.
 
         Where storage can't decide that, it is looked at just before.
+
+        Args:
+            claim: No other client's data is the same. Where storage can't decide, it is then looked
+                at some time later, too: of several that wrote at once, it is the last one's.
         """
         if not self.bucket.capabilities.put_if_absent:
             if self.bucket.exists(key):
                 return False
             self.write(key, data)
-            return True
+            if not claim:
+                return True
+            self.sleep(SETTLE_SECONDS)
+            return self.read(key) == data
         try:
             self.bucket.put(key, data, content_type=JSON, if_absent=True)
         except AlreadyExists:

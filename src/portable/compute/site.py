@@ -31,7 +31,9 @@ class Site:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.shelf = Shelf(connection.bucket, connection.settings.folder)
+        self.shelf = Shelf(
+            connection.bucket, connection.settings.folder, connection.surroundings.sleep
+        )
         self.clock = StorageClock(self.shelf, connection.surroundings.clock)
 
     @property

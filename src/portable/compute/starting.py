@@ -7,6 +7,7 @@ whoever didn't write it waits for who did, then looks for the machine before sta
 from __future__ import annotations
 
 import hashlib
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,11 +55,13 @@ def start(
         tasks=tuple(tasks),
         seconds=span.seconds,
         lifetime=span.lifetime,
+        author=secrets.token_hex(8),
         deadline=site.clock.now().timestamp() + span.lifetime,
     )
-    if not shelf.create(shelf.attempt(record.id, shard, number, "plan.json"), plan.encoded()):
+    key = shelf.attempt(record.id, shard, number, "plan.json")
+    if not shelf.create(key, plan.encoded(), claim=True):
         return False
-    if not shelf.bucket.capabilities.put_if_absent:  # another may have thought so, too
+    if not shelf.bucket.capabilities.put_if_absent:  # another may have been much slower
         found = _found(site, record, shard, number)
         if found is not None:
             _note(site, record, shard, number, *found)

@@ -44,7 +44,9 @@ def submit(site: Site, asked: Asked) -> JobRecord:
         listed = pool.submit(shelf.bucket.put, shelf.recent(record.created, record.id), b"")
         shelf.bucket.put(shelf.work(record.id, record.nonce), work.packed())
         listed.result()
-    if not shelf.create(shelf.job(record.id, "job.json"), record.encoded()):
+    if not shelf.create(
+        shelf.job(record.id, "job.json"), record.encoded(), claim=asked.name is not None
+    ):
         return _second(site, record, work)
     try:
         _start_all(site, record, work)

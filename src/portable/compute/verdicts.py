@@ -1,7 +1,7 @@
 """Whether an attempt may still end by itself, and giving up one that can't.
 
 A machine's clock is compared with nothing: what counts is when storage took its last object, by
-storage's clock. What ended before storage was looked at for the last time has ended by itself.
+storage's clock. An attempt that has ended by itself meanwhile can't be given up any more.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _machines_of(
 
 
 def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Exit | None:
-    """Look at the machine, now and then, and at storage once more where there is none."""
+    """Look at the machine, now and then."""
     place = (attempt.shard, attempt.number)
     launched = memory.launched(site, record, attempt)
     clock = site.connection.surroundings.clock
@@ -138,9 +138,6 @@ def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Ex
     memory.looked[place] = clock()
     machine = site.machine(launched.id)
     if not _has_gone(site, attempt, machine):
-        return None
-    key = site.shelf.attempt(record.id, attempt.shard, attempt.number, "exit.json")
-    if site.shelf.bucket.exists(key):
         return None
     told = machine.raw_state if machine else "not known to its provider any more"
     what = "spot machine" if record.needs.spot else "machine"
