@@ -2,12 +2,16 @@
 
 All four write to a file with a write-ahead log on the same disk. persist-queue, litequeue and
 huey know no batches: there they take and give one message at a time. huey removes a message as it
-hands it out; the others have it acknowledged.
+hands it out; the others have it acknowledged. Only portable's leases end by themselves.
+
+"bare" is no queue but the least that a lease and an ack take in SQLite: two statements, each a
+transaction, of which the second is to be durable.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import sys
 import tempfile
@@ -124,6 +128,46 @@ class Huey:
             count -= self._storage.dequeue() is not None
 
 
+class Bare:
+    """A lease and an ack in nothing but SQLite: see above."""
+
+    def __init__(self, path: str, synchronous: str) -> None:
+        self._db = sqlite3.connect(f"{path}.bare", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS message"
+            "(visible_at REAL, id INTEGER, body BLOB, PRIMARY KEY (visible_at, id)) WITHOUT ROWID"
+        )
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._log = os.open(f"{path}.bare-wal", os.O_RDONLY)
+        self._durable = synchronous == "FULL"
+        self._sent = 0
+
+    def send(self, count: int) -> None:
+        for _ in range(count):
+            self._sent += 1
+            row = (time.time(), self._sent, BODY)
+            self._db.execute("INSERT INTO message VALUES (?, ?, ?)", row)
+            self._sync()
+
+    def take(self, count: int) -> None:
+        for _ in range(count):
+            now = time.time()
+            ((number, _),) = self._db.execute(
+                "UPDATE message SET visible_at = ? WHERE (visible_at, id) = (SELECT visible_at, id "
+                "FROM message WHERE visible_at <= ? ORDER BY visible_at, id LIMIT 1) "
+                "RETURNING id, body",
+                (now + 30, now),
+            ).fetchall()
+            place = (now + 30, number)
+            self._db.execute("DELETE FROM message WHERE visible_at = ? AND id = ?", place)
+            self._sync()
+
+    def _sync(self) -> None:
+        if self._durable:
+            os.fdatasync(self._log)
+
+
 class _Bytes:
     """A serializer that does nothing, where others would pickle."""
 
@@ -149,9 +193,10 @@ def run(rounds: int) -> str:
     said = f"SQLite {sqlite3.sqlite_version}, messages of {len(BODY)} bytes"
     tables = []
     for synchronous, title in (("FULL", "durable"), ("NORMAL", "not durable")):
-        rows = [*_alone(synchronous, rounds), *_together(synchronous, rounds)]
+        alone = _alone(synchronous, rounds)
+        rows = [*alone, *_together(synchronous, rounds)]
         heading = f"Queues in a file, {title} (synchronous = {synchronous}): {said}"
-        tables.append(as_table(heading, rows, "portable", PEERS))
+        tables += [as_table(heading, rows, "portable", PEERS), _processor(synchronous, alone)]
     return "\n".join([*tables, _backlog(rounds)])
 
 
@@ -160,8 +205,10 @@ def _alone(synchronous: str, rounds: int) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
         path = str(Path(folder).resolve() / "queues.db")
-        peers = {name: make(path, synchronous) for name, make in ALL.items()}
+        peers = {name: make(path, synchronous) for name, make in (ALL | {"bare": Bare}).items()}
         for batch in (1, 10, 100):
+            if batch > 1:
+                peers.pop("bare", None)
             amount = AMOUNTS[synchronous] * (1 if batch == 1 else 2)
             for verb, name in (("send", "send"), ("take", "receive + ack")):
                 work = {
@@ -170,6 +217,26 @@ def _alone(synchronous: str, rounds: int) -> list[Row]:
                 }
                 rows.append(measure(f"{name}, by {batch}", "messages/s", amount, work, rounds))
     return rows
+
+
+def _processor(synchronous: str, rows: list[Row]) -> str:
+    """What a message costs, which a machine that others use as well changes less than the rates."""
+    peers = [*ALL, "bare"]
+    lines = [
+        f"### Processor time of one message, µs, synchronous = {synchronous}",
+        "",
+        f"| work | {' | '.join(peers)} |",
+        f"|---|{'---:|' * len(peers)}",
+    ]
+    for row in rows:
+        times = [
+            f"{1e6 * row.processor_seconds(peer) / row.amount:.1f}"
+            if peer in row.processor
+            else "–"
+            for peer in peers
+        ]
+        lines.append(f"| {row.name} | {' | '.join(times)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _repeat(call: Callable[[int], None], batch: int, amount: int) -> None:
