@@ -26,7 +26,8 @@ def tasks_so_far(
             continue
         data = site.shelf.read(site.shelf.attempt(record.id, shard, last.number, "state.json"))
         done = State.decoded(data).done if data is not None else {}
+        own = set(record.tasks(shard))
         for index, code in done.items():
-            if index in record.tasks(shard):
+            if index in own:
                 found[index] = TaskResult(index=index, exit_code=code, reason="exit", seconds=0.0)
     return tuple(found[index] for index in sorted(found))
