@@ -1,19 +1,21 @@
-"""Azure Blob Storage and Azure Queue Storage, and Azurite, their emulator.
+"""Azure Blob Storage and Azure Queue Storage, Azurite, their emulator, and virtual machines.
 
 URLs: ``az://container/prefix?account=acme`` and, for Azurite or an address of your own,
 ``az://container/prefix?endpoint=http://127.0.0.1:10000/devstoreaccount1``; queues:
-``azurequeue://jobs?account=acme``.
+``azurequeue://jobs?account=acme``; machines: ``azurevm://SUBSCRIPTION/GROUP?location=eastus``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portable.adapter import Adapter, QueueService, Scheme, StorageService
+from portable.adapter import Adapter, ComputeService, QueueService, Scheme, StorageService
+from portable_azure.compute_settings import AzureVmSettings
 from portable_azure.settings import AzureQueueSettings, AzureSettings
 from portable_obstore.choice import is_wanted
 
 if TYPE_CHECKING:
+    from portable.compute.driver import ComputeDriver
     from portable.queue.driver import QueueDriver
     from portable.storage.driver import StorageDriver
 
@@ -34,6 +36,17 @@ def _connect_queue(settings: AzureQueueSettings) -> QueueDriver:
     return StorageQueue(settings)
 
 
+def _connect_compute(settings: AzureVmSettings) -> ComputeDriver:
+    from importlib.util import find_spec
+
+    # It is imported by the first request; the parent of a module that isn't there is imported.
+    if find_spec("azure.mgmt") is None or find_spec("azure.mgmt.compute") is None:
+        raise ModuleNotFoundError("there is no azure-mgmt-compute", name="azure.mgmt.compute")
+    from portable_azure.compute import AzureMachines
+
+    return AzureMachines(settings)
+
+
 ADAPTER = Adapter(
     name="azure",
     extra="azure",
@@ -46,6 +59,11 @@ ADAPTER = Adapter(
         settings=AzureQueueSettings,
         schemes=(Scheme(name="azurequeue", host="name", path=""),),
         connect=_connect_queue,
+    ),
+    compute=ComputeService(
+        settings=AzureVmSettings,
+        schemes=(Scheme(name="azurevm", host="subscription", path="resource_group"),),
+        connect=_connect_compute,
     ),
     credentials=(
         "Azure credentials come from the environment (AZURE_STORAGE_CONNECTION_STRING, or "
