@@ -18,6 +18,7 @@ from portable_aws.storage import S3Storage
 from portable_azure.limits import LIMITS as AZURE
 from portable_azure.limits import QUEUE as AZURE_QUEUE
 from portable_azure.settings import AzureQueueSettings, AzureSettings
+from portable_digitalocean.compute_settings import DropletSettings
 from portable_digitalocean.settings import SpacesSettings
 from portable_digitalocean.storage import SpacesStorage
 from portable_gcp.queue_settings import PubSubSettings
@@ -66,6 +67,7 @@ def table(page: str, heading: str) -> list[list[str]]:
         ("compute.md", "Settings of every compute", ComputeSettings),
         ("compute.md", "Compute settings of `local`", LocalComputeSettings),
         ("aws.md", "Compute settings of `aws`", Ec2Settings),
+        ("digitalocean.md", "Compute settings of `digitalocean`", DropletSettings),
     ],
 )
 def test_settings_are_documented_with_their_defaults(

@@ -72,7 +72,7 @@ def test_every_provider_at_once() -> None:
         "aws": lambda: _read_by_boto3(None),
         "gcp": _read_by_google,
         "azure": _read_by_azure,
-        "digitalocean": lambda: _read_by_spaces(*servers["digitalocean"]),
+        "digitalocean": lambda: _read_by_spaces(servers["digitalocean"][0]),
     }
     assert set(readers) == set(PROVIDERS)
     with emulated(*PROVIDERS) as emulation:
@@ -86,7 +86,7 @@ def test_every_provider_at_once() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fake machines need Linux")
-@pytest.mark.parametrize("provider", ["aws", "gcp"])
+@pytest.mark.parametrize("provider", ["aws", "gcp", "digitalocean"])
 def test_jobs_run_on_machines(provider: str) -> None:
     """Kept in the provider's storage; the machine is gone afterwards."""
     with emulated(provider):

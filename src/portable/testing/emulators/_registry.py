@@ -10,6 +10,8 @@ from portable.testing.emulators._provider import Provider
 PROVIDERS: Mapping[str, Provider] = {
     "aws": Provider(servers="ministack and FakeEc2", extra="aws", run=_aws.run),
     "gcp": Provider(servers="FakeGcs, FakePubSub and FakeGce", extra="gcp", run=_gcp.run),
-    "azure": Provider(servers="Azurite", extra="azure", run=_azure.run),
-    "digitalocean": Provider(servers="SeaweedFS", extra="digitalocean", run=_digitalocean.run),
+    "azure": Provider(servers="Azurite and FakeArm", extra="azure", run=_azure.run),
+    "digitalocean": Provider(
+        servers="SeaweedFS and FakeDroplets", extra="digitalocean", run=_digitalocean.run
+    ),
 }
