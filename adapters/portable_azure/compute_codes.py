@@ -86,7 +86,7 @@ BY_STATUS: Mapping[int, type[PortableError]] = {
     501: Unsupported,
 }
 # "The value Standard_Z9 provided for the VM size is not valid. The valid sizes in …"
-_NOT_HERE = re.compile(r"\bVM size\b.*\bnot (valid|available|supported)", re.DOTALL)
+_NOT_HERE = re.compile(r"\bVM size\b.*\bnot (valid|supported)", re.DOTALL)
 _MACHINE = re.compile(r"Microsoft\.Compute/virtualMachines/[^/' ]+", re.IGNORECASE)
 _QUOTA = re.compile(r"quota|exceeding approved|limit", re.IGNORECASE)
 _SUBNET = re.compile(r"Microsoft\.Network/virtualNetworks", re.IGNORECASE)
@@ -114,7 +114,7 @@ def meaning(status: int, code: str, words: str) -> type[PortableError]:
         return Throttled
     if code == "OperationNotAllowed":
         return QuotaExceeded if _QUOTA.search(words) else InvalidArgument
-    if _NOT_HERE.search(words):
+    if code == "InvalidParameter" and _NOT_HERE.search(words):
         return NotHere
     if code in ("ResourceNotFound", "NotFound") and _MACHINE.search(words):
         return InstanceNotFound

@@ -86,7 +86,7 @@ def test_every_provider_at_once() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fake machines need Linux")
-@pytest.mark.parametrize("provider", ["aws", "gcp", "digitalocean"])
+@pytest.mark.parametrize("provider", ["aws", "gcp", "azure", "digitalocean"])
 def test_jobs_run_on_machines(provider: str) -> None:
     """Kept in the provider's storage; the machine is gone afterwards."""
     with emulated(provider):

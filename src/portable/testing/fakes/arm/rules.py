@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -89,7 +90,10 @@ def _check_storage(storage: Resource) -> None:
 
 
 def _check_system(system: Resource) -> None:
-    data = base64.b64decode(system.get("customData", ""), validate=True)
+    try:
+        data = base64.b64decode(system.get("customData", ""), validate=True)
+    except binascii.Error:
+        raise invalid("Custom data in OSProfile must be in Base64 encoding.") from None
     if len(data) > CUSTOM_DATA_BYTES:
         raise invalid("Custom data in OSProfile is too long.")
     if not system.get("adminUsername") or len(system.get("computerName", "")) not in range(1, 65):
