@@ -21,6 +21,7 @@ from portable.errors import (
     PreconditionFailed,
     Unsupported,
 )
+from portable.storage.driver import FolderDriver
 
 from .support import Make, Store, forked, joined, options
 
@@ -46,6 +47,20 @@ def test_a_put_comes_back_with_all_that_was_said_of_it(store: Store, body: bytes
     assert (found.content_type, found.metadata) == ("image/png", {"run": "é7"})
     assert found.last_modified.utcoffset() is not None
     assert list(store.objects()) == [found]
+
+
+def test_an_object_is_a_file_that_others_may_read_and_write(plain: Store) -> None:
+    """Also where its name is an odd one; those below one folder are in one."""
+    assert isinstance(plain.driver, FolderDriver)
+    for key in ("jobs/7/exit.json", "a:b/con", "x" * 300):
+        file = Path(plain.driver.file_of(key))
+        assert not file.exists()
+        plain.put(key, b"ours")
+        assert file.read_bytes() == b"ours"
+        file.write_bytes(b"theirs")
+        assert plain.get(key) == b"theirs"
+    folder = plain.driver.file_of("jobs/7")
+    assert plain.driver.file_of("jobs/7/exit.json") == f"{folder}/exit.json"
 
 
 def test_another_driver_sees_it_at_once(make: Make) -> None:
