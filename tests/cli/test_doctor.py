@@ -164,7 +164,7 @@ def test_a_missing_permission_has_its_name(
         raise PermissionDenied("Access Denied")
 
     monkeypatch.setattr(S3Storage, method, denied)
-    outcome = run("doctor", f"s3://closed?endpoint={s3.endpoint}", "--json")
+    outcome = run("doctor", f"s3://closed?endpoint={s3.endpoint}&engine=sdk", "--json")
     assert outcome.code == 1
     assert failed(outcome)[check]["advice"] == (
         f"allow these credentials {permission} on s3://closed"
