@@ -15,8 +15,8 @@ import pytest
 from portable import discovery
 from portable.adapter import (
     Adapter,
-    QueueService,
     Scheme,
+    Service,
     ServiceName,
     StorageService,
     StorageSettings,
@@ -220,11 +220,12 @@ def test_an_adapter_without_storage_is_unsupported() -> None:
 @pytest.mark.parametrize("name", discovery.names())
 def test_the_adapters_of_this_project_can_be_found_and_configured(name: str) -> None:
     adapter = discovery.adapter(name)
-    assert adapter.storage or adapter.queue
-    services: dict[ServiceName, StorageService | QueueService | None] = {
+    services: dict[ServiceName, Service | None] = {
         "storage": adapter.storage,
         "queue": adapter.queue,
+        "compute": adapter.compute,
     }
+    assert any(services.values())
     for kind, service in services.items():
         for scheme in service.schemes if service else ():
             assert discovery.adapter_for_scheme(scheme.name, kind)[0].name == name
