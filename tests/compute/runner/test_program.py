@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import portable.compute.runner
+from portable.compute import boot
 from portable.compute.archive import SIZE_MAX, make_archive
 from portable.compute.boot import boot_script
 from portable.errors import InvalidArgument
@@ -126,6 +127,34 @@ def test_a_watchdog_powers_a_machine_off_that_hangs(tmp_path: Path, objects: Obj
             time.sleep(0.01)
         assert process.poll() is None
         os.killpg(process.pid, 9)
+
+
+def test_a_watchdog_ends_when_the_runner_was_killed(
+    folder: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot, "_LOOK", 1)
+    path = folder.make("ps -o pid= --ppid $PPID; sleep 67")
+    text = script(str(path), is_path=True, python=sys.executable, machine=False)
+    with run("sh", text, tmp_path / "there") as process:
+        end = time.monotonic() + 10
+        while not (said := folder.store.read("log/0000")):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        kin = [int(pid) for pid in said.split()]
+        watchdog = [pid for pid in kin if is_there(pid) and not _leads(pid)]
+        assert watchdog
+        while any(map(is_there, watchdog)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for pid in filter(_leads, filter(is_there, kin)):
+            os.killpg(pid, 9)
+
+
+def _leads(pid: int) -> bool:
+    """Does it lead a group, as a task does?"""
+    return os.getpgid(pid) == pid
 
 
 def test_a_watchdog_without_a_machine_ends_with_the_job(folder: Attempt, tmp_path: Path) -> None:

@@ -92,10 +92,15 @@ def test_a_job_whose_urls_have_all_expired_ends(signed: Attempt, proxy: FaultPro
     assert signed.store.read("exit") is None
 
 
-def test_one_refused_sign_of_life_ends_nothing(signed: Attempt, proxy: FaultProxy) -> None:
-    proxy.add(Fault("status", path="/state?", answer=Answer(403), times=2))
-    told = signed.run("sleep 0.6", heartbeat=0.1)
+def test_refused_signs_of_life_end_nothing_while_others_are_taken(
+    signed: Attempt, proxy: FaultProxy
+) -> None:
+    for _ in range(2):
+        proxy.add(Fault("status", path="/state?", answer=Answer(403), times=2))
+        proxy.add(Fault("pass", path="/state?"))
+    told = signed.run("sleep 1", heartbeat=0.1)
     assert told["reason"] == "exit"
+    assert sum(request.status == 403 for request in proxy.requests) == 4
 
 
 def test_an_output_too_large_for_one_request_is_named(signed: Attempt) -> None:
