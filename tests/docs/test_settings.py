@@ -15,6 +15,7 @@ from portable.storage import Capabilities
 from portable_aws.limits import queue_capabilities as sqs_capabilities
 from portable_aws.settings import Ec2Settings, S3Settings, SqsSettings
 from portable_aws.storage import S3Storage
+from portable_azure.compute_settings import AzureVmSettings
 from portable_azure.limits import LIMITS as AZURE
 from portable_azure.limits import QUEUE as AZURE_QUEUE
 from portable_azure.settings import AzureQueueSettings, AzureSettings
@@ -67,6 +68,7 @@ def table(page: str, heading: str) -> list[list[str]]:
         ("compute.md", "Settings of every compute", ComputeSettings),
         ("compute.md", "Compute settings of `local`", LocalComputeSettings),
         ("aws.md", "Compute settings of `aws`", Ec2Settings),
+        ("azure.md", "Compute settings of `azure`", AzureVmSettings),
         ("digitalocean.md", "Compute settings of `digitalocean`", DropletSettings),
     ],
 )
