@@ -140,6 +140,27 @@ def test_waiting_that_is_killed_is_taken_up_by_another_client(behaviour: str) ->
         settled(world)
 
 
+def test_what_was_just_submitted_is_left_to_who_submitted_it() -> None:
+    """For a minute; then anybody starts it."""
+    world = World()
+
+    def step(name: str) -> None:
+        if world.names("jobs/crash/job.json"):
+            raise Killed
+
+    world.step = step
+    with pytest.raises(Killed):
+        submit(world.client())
+    world.step = None
+    job = world.client().job("crash")
+    assert job.status == "queued"
+    assert world.launches == []
+    world.advance(61)
+    assert job.status == "starting"
+    assert job.wait().status == "succeeded"
+    settled(world)
+
+
 @pytest.mark.parametrize("put_if_absent", [True, False])
 def test_two_clients_at_once_do_each_step_once(put_if_absent: bool) -> None:
     """Before any request of one client another one looks, which does what is due, too."""
