@@ -208,7 +208,8 @@ class Compute:
         """Call *function* with each item, on machines; give the results in order, as they come.
 
         One array job does it; the arguments are those of `submit`. Stopping early, or a failure,
-        ends the job.
+        ends the job. A cluster that has tasks of its own (Ray) calls the function by them instead,
+        where none of *name*, *inputs*, *outputs*, *files* and *max_usd* is given.
 
         Returns:
             Results are bytes, or what JSON makes of them; nothing that comes back is unpickled.
@@ -218,6 +219,7 @@ class Compute:
                 item's index and the end of the log.
             PortableError: as `submit`, from the call itself.
         """
+        from portable.compute import direct
         from portable.compute.asking import Asked
         from portable.compute.mapping import results
 
@@ -249,6 +251,8 @@ class Compute:
             max_usd=max_usd,
             count=len(given),
         )
+        if direct.suits(self._connection, asked):
+            return direct.results(self._connection, asked)
         job = self._submitted("map", asked)
         return results(job._connection, job.record)
 

@@ -42,6 +42,7 @@ class ComputeCapabilities:
             its own.
         files: Do its machines see this machine's files, so that storage in a folder will do?
         cross_process: Do other processes see what this one launches?
+        maps: Does it call a function with many items by itself, as a `MapDriver`?
         notice: Where a spot machine learns that it will be taken away, as the manifest has it
             (docs/compute-contract.md); `None` where SIGTERM alone tells it.
     """
@@ -59,6 +60,7 @@ class ComputeCapabilities:
     cpus: float | None = None
     files: bool = False
     cross_process: bool = True
+    maps: bool = False
     notice: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
@@ -91,6 +93,27 @@ class Launch:
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     lifetime: float
     ssh_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """A function that is to be called with many items.
+
+    Attributes:
+        function: By cloudpickle.
+        items: Each by cloudpickle; one is what one call is given.
+        needs: Of one call.
+        env: Variables that a call is to see.
+        timeout: Seconds for all of them together.
+        retries: How often a call is made again whose machine or process was lost.
+    """
+
+    function: bytes
+    items: tuple[bytes, ...]
+    needs: Needs
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    timeout: float
+    retries: int
 
 
 class ComputeDriver(Protocol):
@@ -139,3 +162,17 @@ class ComputeDriver(Protocol):
 
     def close(self) -> None:
         """Drop connections; machines go on. The driver isn't used afterwards."""
+
+
+class MapDriver(ComputeDriver, Protocol):
+    """A place that calls functions itself, faster than a job would; `capabilities.maps` says so."""
+
+    def map(self, calls: Calls) -> Iterator[bytes]:
+        """Lines of results as docs/compute-contract.md has them, in the items' order, as they come.
+
+        Closing the iterator ends the calls that are left.
+
+        Raises:
+            JobFailed: from the iterator: a call never answered. *reason* is ``"lost"``,
+                ``"timeout"`` or ``"refused"``, and *index* is its item's.
+        """

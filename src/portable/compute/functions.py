@@ -32,6 +32,7 @@ class Outcome:
     index: int
     value: Any = None
     error: str = ""
+    traceback: str = ""
 
 
 def pickled(function: Callable[..., Any], items: Iterable[Any] | None) -> Pickled:
@@ -96,7 +97,9 @@ def outcome_of(line: bytes) -> Outcome:
     try:
         index = int(said["index"])
         if "error" in said:
-            return Outcome(index, error=str(said["error"]))
+            return Outcome(
+                index, error=str(said["error"]), traceback=str(said.get("traceback", ""))
+            )
         if "bytes" in said:
             return Outcome(index, base64.b64decode(said["bytes"], validate=True))
         return Outcome(index, said["json"])

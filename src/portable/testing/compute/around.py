@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from portable.compute import Compute
-from portable.compute.driver import ComputeCapabilities, ComputeDriver, Launch
+from portable.compute.driver import (
+    Calls,
+    ComputeCapabilities,
+    ComputeDriver,
+    Launch,
+    MapDriver,
+)
 from portable.compute.types import InstanceInfo
 
 
@@ -41,6 +47,9 @@ class ComputeDriverAround:
 
     def terminate(self, id: str) -> None:
         self.inner.terminate(id)
+
+    def map(self, calls: Calls) -> Iterator[bytes]:
+        return cast("MapDriver", self.inner).map(calls)
 
     def close(self) -> None:
         self.inner.close()

@@ -22,6 +22,7 @@ from portable.testing.servers._fauxqs import fauxqs
 from portable.testing.servers._ministack import ministack
 from portable.testing.servers._moto import moto_server
 from portable.testing.servers._postgres import PostgresServer, postgres
+from portable.testing.servers._ray import RayServer, ray_cluster
 from portable.testing.servers._seaweedfs import seaweedfs
 from portable.testing.servers._server import (
     S3Server,
@@ -38,6 +39,7 @@ __all__ = [
     "AzuriteServer",
     "GcsServer",
     "PostgresServer",
+    "RayServer",
     "S3Server",
     "ServerUnavailable",
     "azurite",
@@ -53,6 +55,7 @@ __all__ = [
     "moto_server",
     "postgres",
     "queue_client",
+    "ray_cluster",
     "running_with_bucket",
     "seaweedfs",
     "servers_required",
