@@ -22,6 +22,7 @@ from portable.compute.ending import (
 from portable.compute.looking import look
 from portable.compute.records import decoded_result
 from portable.compute.reports import Exit
+from portable.compute.site import LAUNCH
 from portable.compute.starting import resume, start
 from portable.compute.tidying import tidy
 from portable.compute.verdicts import end_machine, give_up, has_no_machine, verdict
@@ -30,7 +31,6 @@ from portable.errors import (
     JobNotFound,
     NoCapacity,
     NotFound,
-    PermissionDenied,
     QuotaExceeded,
     Unsupported,
 )
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
 ROUNDS = 8  # of steps in one call
 AT_ONCE = 8  # shards
-# With these no machine will ever start, however often it is tried.
-FINAL = (InvalidArgument, NoCapacity, PermissionDenied, QuotaExceeded, Unsupported)
+# With these from a launch no machine will ever start, whoever tries it. What this client lacks the
+# permission for, another may have it.
+FINAL = (InvalidArgument, NoCapacity, QuotaExceeded, Unsupported)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def advance(site: Site, record: JobRecord, memory: Memory) -> Standing:
             if all(step.ended for step in steps):
                 conclude(site, record, seen, memory)
         except FINAL as error:
+            if error.operation != LAUNCH:
+                raise
             fail(site, record, seen, memory, error)
             continue
         except NotFound:  # another client ended the job meanwhile, and removed what it needs

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 60.0
 GRACE_LOCAL_SECONDS = 3.0
 TAG_MAX = 63
+LAUNCH = "launch"  # the operation of errors that say why there is no machine
 MARK = {"portable": "1"}
 
 
@@ -103,7 +104,7 @@ class Site:
                 raise error
             return found
 
-        with self.connection.located("launch", wanted.name):
+        with self.connection.located(LAUNCH, wanted.name):
             return self.connection.call(send, settle=settle)
 
     def machine(self, id: str) -> InstanceInfo | None:

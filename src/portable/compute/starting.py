@@ -18,6 +18,7 @@ from portable.compute.driver import Launch
 from portable.compute.ground import folder_of, uses_folder
 from portable.compute.manifest import archive_of, lifetime
 from portable.compute.records import Launched, Plan
+from portable.compute.site import LAUNCH
 from portable.errors import InvalidArgument, NoCapacity
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def _boot(site: Site, plan: Plan, key: str) -> str:
     if len(script.encode()) > site.able.boot_max:
         raise InvalidArgument(
             f"the boot script has {len(script.encode())} bytes, and {site.able.boot_max} is the "
-            f"most of this provider; a shorter 'folder' or name makes its URL shorter"
+            f"most of this provider; a shorter 'folder' or name makes its URL shorter",
+            operation=LAUNCH,
         )
     return script
 
@@ -174,6 +176,7 @@ def _first(site: Site, record: JobRecord, wanted: Launch) -> tuple[InstanceInfo,
     raise NoCapacity(
         f"none of the machines that would do is free now ({'; '.join(refused)}). Try later, "
         f"another region, without spot, or ask for less",
+        operation=LAUNCH,
         retryable=False,
     ) from last
 

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from portable.compute import JobResult
-from portable.errors import DeadlineExceeded, NoCapacity, QuotaExceeded, Unavailable
+from portable.errors import (
+    DeadlineExceeded,
+    NoCapacity,
+    PermissionDenied,
+    QuotaExceeded,
+    Unavailable,
+)
 from tests.compute.core.world import (
     EPOCH,
     Behaviour,
@@ -217,6 +223,26 @@ def test_a_launch_that_is_refused_ends_the_job() -> None:
     assert "8 vCPUs" in result.detail
     assert world.alive() == []
     assert world.names("active/") == []
+
+
+@pytest.mark.parametrize("request_", ["get", "terminate", "launch", "put"])
+def test_a_client_that_may_not_do_what_is_due_ends_no_job(request_: str) -> None:
+    """It raises, and another one goes on."""
+    world = World(behaviours=[dies, succeeds])
+    job = world.client().submit("true", retries=1)
+    world.advance(60)
+
+    def step(name: str) -> None:
+        if name == request_:
+            raise PermissionDenied("not you")
+
+    world.step = step
+    onlooker = world.client().job(job.id)
+    with pytest.raises(PermissionDenied, match="not you"):
+        onlooker.wait()
+    world.step = None
+    world.advance(100)
+    assert job.wait().status == "succeeded"
 
 
 def test_a_launch_whose_answer_was_lost_makes_one_machine() -> None:
