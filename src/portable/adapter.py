@@ -146,6 +146,9 @@ class ComputeSettings(ServiceSettings):
             ``"ubuntu-24.04"``, or the provider's own.
         python: What starts Python 3.9 or later on them, for the runner and for functions: the
             image's ``python3`` unless given.
+        setup: A shell command that makes each of them ready, once, before its tasks, such as
+            ``"pip install -r requirements.txt"``. It runs beside the files that go along; what it
+            says is in the log, and the job ends where it fails.
         heartbeat: Seconds between two signs of life of a job.
         boot: Seconds until a machine must have given its first one.
         usd_per_hour: What an hour of one machine costs, where no price list says so.
@@ -157,6 +160,7 @@ class ComputeSettings(ServiceSettings):
     machines: int = 8
     image: str = "ubuntu-24.04"
     python: str | None = None
+    setup: str = ""
     heartbeat: float = 10.0
     boot: float = 600.0
     usd_per_hour: float | None = None

@@ -96,6 +96,7 @@ def prepare(site: Site, asked: Asked) -> tuple[JobRecord, Work]:
         python=tuple(sys.version_info[:2]) if call is not None else (),
         needs=asked.needs,
         image=(asked.image or settings.image) if site.able.images else "",
+        setup=settings.setup,
         env=tuple(sorted(env)),
         inputs=reads,
         outputs=writes,

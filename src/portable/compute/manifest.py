@@ -55,6 +55,7 @@ def archive_of(
         "command": list(record.command),
         "env": dict(work.env),
         "timeout": plan.seconds,
+        "setup": record.setup,
         "heartbeat": record.heartbeat,
         "flush": FLUSH_SECONDS,
         "grace": GRACE_SECONDS,

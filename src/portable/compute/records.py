@@ -61,6 +61,7 @@ class JobRecord:
     python: tuple[int, ...] = ()
     needs: Needs
     image: str = ""
+    setup: str = ""
     env: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, str] = field(default_factory=dict, hash=False)

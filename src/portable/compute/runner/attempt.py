@@ -91,8 +91,10 @@ class Attempt:
             self._loop.stop(error.reason, error.detail)
         except Stopped:
             pass
-        crew = self._crew(folders, ended)
         adopt_orphans()  # before there can be any
+        if self._manifest.setup and self._loop.reason is None:
+            self._set_up(folders)
+        crew = self._crew(folders, ended)
         if self._loop.reason is None:
             crew.fill()  # first of all: what follows takes some milliseconds
         self._begin()
@@ -119,6 +121,20 @@ class Attempt:
             self._begin()
             self._fetch(folders)
         folders.share()
+
+    def _set_up(self, folders: Folders) -> None:
+        """Run what makes the machine ready; where it fails, no task begins."""
+
+        def ended(_index: int, exit_code: int | None, _reason: str, _seconds: float) -> None:
+            if exit_code and self._loop.reason is None:
+                self._loop.stop("no start", f"'setup' ended with exit code {exit_code}")
+
+        crew = Commands(
+            self._manifest.preparing(), folders.beside_files, self._log, self._loop, ended
+        )
+        self._begin()
+        crew.fill()
+        self._conduct(crew)
 
     def _fetch(self, folders: Folders) -> None:
         """In another thread: it may take hours, in which the job may be cancelled."""

@@ -33,11 +33,17 @@ LEFT_MAX = 64 * BLOCK  # of what a task's own leftovers say after its end
 class Commands:
     """Runs as many at once as there are slots.
 
-    *ended* is called with a task's index, exit code, reason and seconds, in the main thread.
+    *folders* gives each a folder of its own, or is the one that they run in. *ended* is called
+    with a task's index, exit code, reason and seconds, in the main thread.
     """
 
     def __init__(
-        self, manifest: Manifest, folders: Folders, log: Segments, loop: Loop, ended: Ended
+        self,
+        manifest: Manifest,
+        folders: Folders | str,
+        log: Segments,
+        loop: Loop,
+        ended: Ended,
     ) -> None:
         self._manifest = manifest
         self._folders = folders
@@ -92,7 +98,8 @@ class Commands:
         return next((place for place in places if _is_program(place)), None)
 
     def _start(self, index: int) -> None:
-        folder = self._folders.make(index)
+        folders = self._folders
+        folder = folders if isinstance(folders, str) else folders.make(index)
         began = time.monotonic()
         try:
             process = subprocess.Popen(  # noqa: S603

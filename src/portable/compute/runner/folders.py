@@ -47,6 +47,11 @@ class Folders:
         """Where a task runs."""
         return self._used[index]
 
+    @property
+    def beside_files(self) -> str:
+        """Where a command finds what goes along, and isn't in a task's way."""
+        return self.shared if os.path.isdir(self.shared) else self.base
+
     def unpack(self, archive: Archive) -> None:
         """Write the files that are in the archive."""
         for path in self._manifest.files:

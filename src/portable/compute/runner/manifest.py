@@ -28,6 +28,7 @@ class Manifest:
     """``manifest.json``, with the defaults of what may be left out."""
 
     def __init__(self, said: dict[str, Any]) -> None:
+        self._said = said
         if said["version"] != VERSION:
             raise SystemExit(f"the manifest has version {said['version']}, not {VERSION}")
         self.job: str = said["job"]
@@ -38,6 +39,7 @@ class Manifest:
         self.slots: int = max(1, said.get("slots", 1))
         self.command: list[str] = said.get("command") or []
         self.function: dict[str, Any] | None = said.get("function")
+        self.setup: str = said.get("setup") or ""
         self.env: dict[str, str] = said.get("env") or {}
         self.timeout: float = said["timeout"]
         self.heartbeat: float = said.get("heartbeat", 10.0)
@@ -50,6 +52,11 @@ class Manifest:
         self.store: dict[str, Any] = said["store"]
         self.put_max: int = said.get("put_max", PUT_MAX)
         self.notice: dict[str, Any] | None = said.get("notice")
+
+    def preparing(self) -> Manifest:
+        """The same with one task: the command that makes the machine ready."""
+        command = ["sh", "-c", self.setup]
+        return Manifest({**self._said, "command": command, "tasks": [0], "count": 1, "slots": 1})
 
     @property
     def is_array(self) -> bool:
