@@ -85,16 +85,19 @@ def translated(*, credentials: bool = False) -> Iterator[None]:
         raise tls_failure(error) from error
     except NOT_SENT as error:
         raise not_sent(error) from error
-    except (transport.HTTPError, HTTPException, OSError, ValueError) as error:
-        raise _accident(error, credentials=credentials) from error
+    except (transport.HTTPError, HTTPException, OSError) as error:
+        raise (_unusable(error) if credentials else broken(error)) from error
+    except ValueError as error:  # it isn't JSON, or lacks what every answer has
+        unlike = Unavailable("the answer isn't Kubernetes', or not all of it", ambiguous=True)
+        raise (_unusable(error) if credentials else unlike) from error
+    except (TypeError, LookupError, AttributeError) as error:
+        if not credentials:
+            raise
+        raise _unusable(error) from error  # the loader takes any file for a kubeconfig
 
 
-def _accident(error: Exception, *, credentials: bool) -> PortableError:
-    if credentials:
-        return Unauthenticated(f"the kubeconfig can't be used: {str(error)[:WORDS_MAX]}")
-    if isinstance(error, ValueError):  # it isn't JSON, or lacks what every answer has
-        return Unavailable("the answer isn't Kubernetes', or not all of it", ambiguous=True)
-    return broken(error)
+def _unusable(error: Exception) -> Unauthenticated:
+    return Unauthenticated(f"the kubeconfig can't be used: {str(error)[:WORDS_MAX]}")
 
 
 def from_answer(error: Any) -> PortableError:
