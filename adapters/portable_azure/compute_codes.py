@@ -35,9 +35,12 @@ BY_CODE: Mapping[str, type[PortableError]] = {
     "AuthorizationFailed": PermissionDenied,
     "BadRequest": InvalidArgument,
     "Conflict": Unavailable,
+    "ConflictingUserInput": Unavailable,  # a disk or interface of this name is on its way out
     "DisallowedOperation": PermissionDenied,
     "ExpiredAuthenticationToken": CredentialsExpired,
     "GatewayTimeout": Unavailable,
+    "IPv4BasicSkuPublicIpCountLimitReached": QuotaExceeded,
+    "IPv4StandardSkuPublicIpCountLimitReached": QuotaExceeded,
     "ImageNotFound": InvalidArgument,
     "InternalExecutionError": Unavailable,
     "InternalOperationError": Unavailable,
@@ -62,6 +65,7 @@ BY_CODE: Mapping[str, type[PortableError]] = {
     "RequestDisallowedByPolicy": PermissionDenied,
     "ResourceGroupBeingDeleted": InvalidArgument,
     "ResourceGroupNotFound": InvalidArgument,
+    "ResizeDiskError": InvalidArgument,
     "ResourceQuotaExceeded": QuotaExceeded,
     "RetryableError": Unavailable,
     "ScopeLocked": PermissionDenied,
@@ -71,6 +75,7 @@ BY_CODE: Mapping[str, type[PortableError]] = {
     "SubnetIsFull": QuotaExceeded,
     "SubscriptionNotFound": InvalidArgument,
     "TooManyRequests": Throttled,
+    "VMStartTimedOut": Unavailable,
     "ZonalAllocationFailed": NoCapacity,
 }
 BY_STATUS: Mapping[int, type[PortableError]] = {
@@ -80,7 +85,6 @@ BY_STATUS: Mapping[int, type[PortableError]] = {
     404: InvalidArgument,  # what else isn't there, the request has named: a group, a network
     405: Unsupported,
     408: Unavailable,
-    409: Unavailable,
     412: AlreadyExists,
     413: InvalidArgument,
     501: Unsupported,

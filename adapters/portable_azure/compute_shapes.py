@@ -166,7 +166,6 @@ def _statuses(properties: Any) -> Iterable[Any]:
 
 def _disk(wanted: Launch, settings: AzureVmSettings) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "name": f"{wanted.name}-disk",
         "createOption": "FromImage",
         "deleteOption": "Delete",
         "managedDisk": {"storageAccountType": settings.disk_type},

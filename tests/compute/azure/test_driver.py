@@ -64,6 +64,8 @@ def refuse(server: FakeArm, status: int, code: str, words: str = "so it is", **h
         (409, "ZonalAllocationFailed", "so it is", NoCapacity),
         (409, "OverconstrainedAllocationRequest", "so it is", NoCapacity),
         (409, "Conflict", "so it is", Unavailable),
+        (409, "ResizeDiskError", "so it is", InvalidArgument),
+        (409, "UnheardOf", "so it is", PortableError),
         (403, "AuthorizationFailed", "so it is", PermissionDenied),
         (403, "RequestDisallowedByPolicy", "so it is", PermissionDenied),
         (409, "ScopeLocked", "so it is", PermissionDenied),
@@ -101,7 +103,7 @@ def test_refused_request_is_an_error_by_its_code(
         ("OverconstrainedZonalAllocationRequest", NoCapacity),
         ("QuotaExceeded", QuotaExceeded),
         ("InternalExecutionError", Unavailable),
-        ("DiskEncryptionSetNotFound", Unavailable),
+        ("UnheardOf", PortableError),
     ],
 )
 def test_failed_creation_is_an_error_of_the_launch(
