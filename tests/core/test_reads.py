@@ -44,7 +44,7 @@ class Body:
         self._left = after
         self._failure = failure
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | memoryview:
         if self._left == 0:
             if self._failure is not None:
                 raise self._failure
