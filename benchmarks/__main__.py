@@ -17,6 +17,7 @@ from benchmarks import (
     listing,
     local,
     memory,
+    on_ray,
     overhead,
     peak,
     peers,
@@ -60,6 +61,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "queue-overhead": queue_overhead.run,
     "queues": queues.run,
     "compute": compute.run,
+    "ray": on_ray.run,
     "queue-idle": lambda _: queues.idle(),
 }
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice, takewhile
 from typing import Any
 
 from portable.compute.driver import Calls
@@ -14,6 +15,8 @@ from portable.transport import words
 from portable_ray.calls import calling
 from portable_ray.shapes import resources
 
+TOGETHER = 128  # results that are looked for at once
+LATE_SECONDS = 0.01  # so long a result may wait for those behind it
 LEAST_AT_ONCE, A_CPU = 256, 64  # tasks that are known to Ray and whose result wasn't taken
 
 
@@ -76,13 +79,30 @@ def _results(ray: Any, calls: Calls, asked: dict[str, Any]) -> Iterator[bytes]:
             while begun < count and len(running) < at_once:
                 running.append((begun, task.remote(begun, calls.items[begun])))
                 begun += 1
-            index, result = running[0]
-            line: bytes = _answer(ray, calls, index, result, end - time.monotonic())
-            running.popleft()
-            yield line
+            for line in _first(ray, calls, running, end):
+                running.popleft()
+                yield line
     finally:
         for _, left in running:
             ray.cancel(left, force=True)
+
+
+def _first(ray: Any, calls: Calls, running: deque[tuple[int, Any]], end: float) -> Iterator[bytes]:
+    """The first one's line once it is there, and those behind it that are there by then.
+
+    To wake up for each would cost more than a small call does.
+    """
+    front = list(islice(running, TOGETHER))
+    results = [result for _, result in front]
+    known = set(ray.wait(results, num_returns=len(results), timeout=LATE_SECONDS)[0])
+    there = list(takewhile(known.__contains__, results))
+    try:
+        lines = ray.get(there)
+    except ray.exceptions.RayError:  # one of them has no line: which, is found one by one
+        lines = []
+    yield from lines
+    for index, result in front[len(lines) : max(1, len(there))]:
+        yield _answer(ray, calls, index, result, end - time.monotonic())
 
 
 def _answer(ray: Any, calls: Calls, index: int, result: Any, seconds: float) -> bytes:

@@ -36,6 +36,7 @@ from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
 from portable_postgres.queue import PostgresQueue
 from portable_postgres.settings import PostgresQueueSettings
+from portable_ray.settings import RaySettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -70,6 +71,7 @@ def table(page: str, heading: str) -> list[list[str]]:
         ("aws.md", "Compute settings of `aws`", Ec2Settings),
         ("azure.md", "Compute settings of `azure`", AzureVmSettings),
         ("digitalocean.md", "Compute settings of `digitalocean`", DropletSettings),
+        ("ray.md", "Compute settings of `ray`", RaySettings),
     ],
 )
 def test_settings_are_documented_with_their_defaults(

@@ -11,8 +11,14 @@ from portable.testing.servers import RayServer, ServerUnavailable, ray_cluster, 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[RayServer]:
-    try:
-        with ray_cluster() as running:
-            yield running
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    """It is found by its address; that of another one, or its token, isn't looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+            patch.delenv(name, raising=False)
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        try:
+            with ray_cluster() as running:
+                patch.setenv("RAY_ADDRESS", running.address)
+                yield running
+        except ServerUnavailable as error:
+            skip_or_fail(error)
