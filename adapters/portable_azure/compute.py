@@ -25,6 +25,7 @@ from portable_azure.compute_shapes import (
     is_settled,
     place_of,
     resource,
+    way_in,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class AzureMachines:
     def get(self, id: str) -> InstanceInfo | None:
         found = self._looked(id)
         if found is not None:
-            return self._described(found, place_of(id)[0])
+            interface = way_in(found)
+            address = self._azure.address(interface) if interface else ""
+            return described(place_of(id)[0], found, address)
         return ended(id) if id in self._seen else None
 
     def list(self, tags: Mapping[str, str]) -> Iterator[InstanceInfo]:
@@ -167,5 +170,5 @@ class AzureMachines:
         except InstanceNotFound:
             return False
 
-    def _described(self, found: Any, group: str = "") -> InstanceInfo:
-        return described(group or self._settings.resource_group, found)
+    def _described(self, found: Any) -> InstanceInfo:
+        return described(self._settings.resource_group, found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from azure.core import MatchConditions
+from azure.core import MatchConditions, PipelineClient
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
@@ -15,9 +15,12 @@ from azure.core.pipeline.policies import (
     SansIOHTTPPolicy,
     UserAgentPolicy,
 )
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest
 
 from portable_azure.compute_errors import translated
 from portable_azure.compute_settings import AzureVmSettings
+from portable_azure.compute_shapes import NETWORK_API
 
 # Not by a statement: type checkers would read its 110,000 lines each time.
 compute = import_module("azure.mgmt.compute")
@@ -33,7 +36,7 @@ class VirtualMachines:
         """Find credentials; nothing is sent."""
         self._settings = settings
         with translated(settings):
-            self.native = _client(settings)
+            self.native, self._plain = _clients(settings)
 
     def create(self, name: str, made: dict[str, Any]) -> Any:
         """Make a machine unless there is one of this name; it as it was taken on.
@@ -94,13 +97,37 @@ class VirtualMachines:
             )
             return bool(taken.result() != 204)
 
+    def address(self, interface: str) -> str:
+        """Where an interface is reached from outside; empty where it isn't.
+
+        Args:
+            interface: Its resource id.
+        """
+        for each in self._read(interface).get("ipConfigurations", ()):
+            public = each["properties"].get("publicIPAddress")
+            if public is not None:
+                return str(self._read(public["id"]).get("ipAddress") or "")
+        return ""
+
     def close(self) -> None:
         """End the connections."""
         self.native.close()
+        self._plain.close()
 
     @property
     def _machines(self) -> Any:
         return self.native.virtual_machines
+
+    def _read(self, id: str) -> Any:
+        """What a resource of the network is; nothing where it is on its way out."""
+        with translated(self._settings):
+            url = f"{self._settings.server}/{id.lstrip('/')}"
+            asked = HttpRequest("GET", url, params={"api-version": NETWORK_API})
+            answer = self._plain.send_request(asked)
+            if answer.status_code == 404:
+                return {}
+            answer.raise_for_status()
+            return answer.json()["properties"]
 
 
 class _Nobody:
@@ -110,7 +137,8 @@ class _Nobody:
         raise AssertionError("no token is sent over plain http")
 
 
-def _client(settings: AzureVmSettings) -> Any:
+def _clients(settings: AzureVmSettings) -> tuple[Any, Any]:
+    """The one for machines, and one for what it hasn't; they share their connections."""
     server = settings.server
     is_plain = server.startswith("http://")
     policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy("portable"), ContentDecodePolicy()]
@@ -120,17 +148,21 @@ def _client(settings: AzureVmSettings) -> Any:
 
         credential = DefaultAzureCredential()
         policies.append(BearerTokenCredentialPolicy(credential, f"{server}/.default"))
-    return compute.ComputeManagementClient(
-        credential,
-        settings.subscription,
-        server,
-        policies=policies,  # without the SDK's own, which send again, follow and log
-        authentication_policy=SansIOHTTPPolicy(),
+    transport = RequestsTransport(
         connection_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
         connection_verify=settings.ca_bundle or True,
         use_env_settings=not is_plain,  # proxies
     )
+    machines = compute.ComputeManagementClient(
+        credential,
+        settings.subscription,
+        server,
+        policies=policies,  # without the SDK's own, which send again, follow and log
+        authentication_policy=SansIOHTTPPolicy(),
+        transport=transport,
+    )
+    return machines, PipelineClient(server, policies=policies, transport=transport)
 
 
 def _checked(machine: Any) -> Any:

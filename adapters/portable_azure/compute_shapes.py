@@ -14,6 +14,7 @@ from portable_azure.compute_images import reference
 from portable_azure.compute_settings import AzureVmSettings
 
 USER = "portable"
+NOBODY = "nobody"  # the comment of a key that lets nobody in
 # The newer of the two that there are for networks inside a machine's request; by itself it would
 # make addresses of the kind that is no longer sold.
 NETWORK_API = "2022-11-01"
@@ -81,7 +82,7 @@ def resource(wanted: Launch, settings: AzureVmSettings) -> dict[str, Any]:
     return {"location": settings.location, "tags": dict(wanted.tags), "properties": properties}
 
 
-def described(group: str, found: Any) -> InstanceInfo:
+def described(group: str, found: Any, address: str = "") -> InstanceInfo:
     """A machine as Azure tells of it; *found* is as in JSON, with its instance view."""
     properties = found["properties"]
     raw = _status(properties)
@@ -99,11 +100,24 @@ def described(group: str, found: Any) -> InstanceInfo:
         raw_state=raw,
         machine=properties["hardwareProfile"]["vmSize"],
         zone=next(iter(found.get("zones") or ()), ""),
+        address=address,
         spot=properties.get("priority") == "Spot",
         bills=not (is_failed or raw == "PowerState/deallocated"),
         tags=dict(found.get("tags") or {}),
         created=_moment(properties.get("timeCreated")),
     )
+
+
+def way_in(found: Any) -> str:
+    """The interface of a machine that runs and that somebody may log in to; else empty."""
+    properties = found["properties"]
+    linux = (properties.get("osProfile") or {}).get("linuxConfiguration") or {}
+    keys = [each["keyData"] for each in (linux.get("ssh") or {}).get("publicKeys") or ()]
+    is_open = any(not key.endswith(f" {NOBODY}") for key in keys)
+    interfaces = (properties.get("networkProfile") or {}).get("networkInterfaces") or ()
+    if not (is_open and interfaces and _status(properties) == "PowerState/running"):
+        return ""
+    return str(interfaces[0]["id"])
 
 
 def ended(id: str) -> InstanceInfo:
@@ -198,7 +212,7 @@ def _nobodys_key() -> str:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = Ed25519PrivateKey.generate().public_key()
-    return f"{public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()} nobody"
+    return f"{public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()} {NOBODY}"
 
 
 def _interface(wanted: Launch, settings: AzureVmSettings) -> dict[str, Any]:

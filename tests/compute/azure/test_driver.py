@@ -31,6 +31,7 @@ from portable.testing.fakes.rest import Reply, RestFault
 from portable.testing.targets.arm import CREATES, connect
 
 Wanted = Callable[..., Launch]
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJZ2k1z0zqk2b5bDkz6lXq0w9X4J0i8n0Qy9QqXQ1m5Z me"
 NO_SIZE = "The requested VM size is currently not available in location 'eastus'."
 
 
@@ -178,6 +179,41 @@ def test_machine_leaves_nothing(server: FakeArm, driver: ComputeDriver, wanted: 
     driver.terminate(info.id)
     until(lambda: is_gone(driver, info.id))
     assert server.parts == []
+
+
+def test_address_is_told_where_somebody_may_log_in(
+    server: FakeArm, driver: ComputeDriver, wanted: Wanted
+) -> None:
+    """It takes two more requests, which jobs don't need."""
+    open_ = driver.launch(wanted(ssh_key=KEY))
+    closed = driver.launch(wanted())
+    without = connect(server, public_address=False)
+    inside = without.launch(wanted(ssh_key=KEY))
+    told = {each.id: each.address for each in driver.list({})}
+    assert told.pop(open_.id).startswith("203.0.113.")
+    assert told == {closed.id: "", inside.id: ""}
+    server.requests.clear()
+    driver.get(closed.id)
+    assert len(server.requests) == 1
+    driver.stop(open_.id)
+    stopped = driver.get(open_.id)
+    assert stopped is not None
+    assert stopped.address == ""
+    without.close()
+
+
+def test_address_that_may_not_be_seen_is_an_error(
+    server: FakeArm, driver: ComputeDriver, wanted: Wanted
+) -> None:
+    """Not an empty one; an interface that is on its way out has none."""
+    info = driver.launch(wanted(ssh_key=KEY))
+    refuse(server, 403, "AuthorizationFailed", path="networkInterfaces")
+    with pytest.raises(PermissionDenied):
+        driver.get(info.id)
+    refuse(server, 404, "ResourceNotFound", path="networkInterfaces")
+    told = driver.get(info.id)
+    assert told is not None
+    assert told.address == ""
 
 
 def test_machine_that_switches_itself_off_goes_on_billing(

@@ -118,6 +118,11 @@ class FakeArm(RestFake):
                 f"{group}/providers/Microsoft.Network/{{kind}}",
                 lambda call: self._parts(call.names["kind"])(call),
             ),
+            (
+                "GET",
+                f"{group}/providers/Microsoft.Network/{{kind}}/{{name}}",
+                self._network_part,
+            ),
             ("GET", f"{OPERATIONS}/{{id}}", self._operation),
         ):
             self.route(method, pattern, handler)
@@ -180,6 +185,20 @@ class FakeArm(RestFake):
             )
 
         return answer
+
+    def _network_part(self, call: Call) -> Reply:
+        """An interface, which knows its address, or an address."""
+        self._place(call)
+        id = call.request.path
+        for number, each in enumerate(self.state.ever, start=1):
+            if id in each.parts.values() and id in self.parts:
+                told: dict[str, Any] = {"ipAddress": f"203.0.113.{number % 250 + 2}"}
+                if id == each.parts["nic"]:
+                    public = each.parts.get("address")
+                    known = {"publicIPAddress": {"id": public}} if public else {}
+                    told = {"ipConfigurations": [{"name": "ipconfig", "properties": known}]}
+                return Reply({"id": id, "name": call.names["name"], "properties": told})
+        raise refused(404, "ResourceNotFound", f"The Resource '{id}' was not found.")
 
     def _machine(self, call: Call) -> Machine:
         return self.state.machine(*self._place(call))
