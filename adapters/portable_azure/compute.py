@@ -23,6 +23,7 @@ from portable_azure.compute_shapes import (
     ended,
     failure,
     is_settled,
+    is_unmade,
     place_of,
     resource,
     way_in,
@@ -111,7 +112,11 @@ class AzureMachines:
         except AlreadyExists as error:
             return self._existing(wanted.name, error)
         self._launched_at[info.id] = time.monotonic()
-        if (found := self._settled(info.id)) is None:
+        try:
+            found = self._settled(info.id)
+        except PortableError:
+            return info  # it was taken on, whoever may look at it
+        if found is None:
             return info
         if (wrong := self._failure(found)) is not None:
             self._clear(info.id)
@@ -120,9 +125,14 @@ class AzureMachines:
 
     def _existing(self, name: str, error: AlreadyExists) -> InstanceInfo:
         """The machine that an earlier try has made."""
-        info = self.get(f"{self._settings.resource_group}/{name}")
+        id = f"{self._settings.resource_group}/{name}"
+        found = self._looked(id)
+        info = None if found is None else self._described(found)
         if info is None or info.state == "terminating":
             raise Unavailable(f"a machine {name!r} was there, and is being ended") from error
+        if is_unmade(info):
+            self._clear(id)
+            raise Unavailable(f"a machine {name!r} couldn't be made, and was ended") from error
         return info
 
     def _settled(self, id: str) -> Any:

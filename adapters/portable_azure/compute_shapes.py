@@ -151,6 +151,11 @@ def is_settled(found: Any) -> bool:
     return is_running or provisioning in ("succeeded", *FAILED)
 
 
+def is_unmade(info: InstanceInfo) -> bool:
+    """Is it what is left of a machine that never had a place?"""
+    return info.state == "stopped" and info.raw_state.startswith("ProvisioningState/")
+
+
 def place_of(id: str) -> tuple[str, str]:
     """A machine's group and name.
 

@@ -143,6 +143,36 @@ def test_creation_that_takes_long_isnt_waited_for(server: FakeArm, wanted: Wante
     driver.close()
 
 
+def test_launch_that_comes_again_ends_what_couldnt_be_made(server: FakeArm, wanted: Wanted) -> None:
+    """And the one after it makes the machine."""
+    server.operations.seconds = math.inf
+    server.fail("AllocationFailed")
+    driver, launch = connect(server, accept=0.1), wanted()
+    info = driver.launch(launch)
+    assert driver.launch(launch).state == "pending"  # it may be made yet
+    server.operations.seconds = 0.03
+    server.operations.end(server.operations.all[0])
+    with pytest.raises(Unavailable, match="couldn't be made") as caught:
+        driver.launch(launch)
+    assert caught.value.retryable
+    assert server.parts == []
+    assert driver.launch(launch).id == info.id
+    assert [machine.name for machine in server.machines] == [launch.name]
+    driver.close()
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_machine_that_was_taken_on_is_told_though_it_cant_be_looked_at(
+    server: FakeArm, driver: ComputeDriver, wanted: Wanted, status: int
+) -> None:
+    """Or nobody would end it."""
+    refuse(server, status, "SoItIs", method="GET")
+    info = driver.launch(wanted())
+    assert info.state == "pending"
+    driver.terminate(info.id)
+    until(lambda: not server.machines)
+
+
 def test_name_that_is_taken_is_found_and_not_changed(
     server: FakeArm, driver: ComputeDriver, wanted: Wanted
 ) -> None:
