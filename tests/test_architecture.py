@@ -37,6 +37,7 @@ SDKS = {
     "boto3",
     "botocore",
     "google",
+    "kubernetes",
     "moto",
     "obstore",
     "psycopg",

@@ -156,6 +156,23 @@ def test_job_stays_until_its_pod_is_gone(
     assert not any(real.is_on for real in server.real(id))
 
 
+def test_pods_of_an_earlier_job_of_its_name_arent_its_own(
+    server: FakeKubernetes, driver: ComputeDriver, wanted: Wanted
+) -> None:
+    """Somebody deleted that one in the background, so that its pod outlives it."""
+    launch = wanted(boot="#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n")
+    driver.launch(launch)
+    reaches(driver, launch.name, "running")
+    time.sleep(0.2)
+    client: Any = import_module("kubernetes.client")
+    batch = client.BatchV1Api(driver.native)
+    batch.delete_namespaced_job(launch.name, "default", propagation_policy="Background")
+    server.limit("exceeded quota: team")
+    driver.launch(launch)
+    assert len(server.pods) == 1
+    assert reaches(driver, launch.name, "pending", "running", "terminating").state == "pending"
+
+
 def test_machine_that_was_seen_and_isnt_there_has_ended(
     driver: ComputeDriver, wanted: Wanted
 ) -> None:
