@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.util import find_spec
 
 import portable
 from benchmarks.timing import Row, as_table, measure
+from portable.compute import Compute
 
 PLAIN = "plain Ray tasks"
 
@@ -34,7 +36,7 @@ def run(rounds: int) -> str:
     return as_table("`map` on Ray", rows, "portable", (PLAIN,))
 
 
-def _calls(compute: portable.Compute, name: str, count: int, seconds: float, rounds: int) -> Row:
+def _calls(compute: Compute, name: str, count: int, seconds: float, rounds: int) -> Row:
     import ray
 
     def function(item: int) -> int:  # in here, so that both send its code
@@ -55,7 +57,7 @@ def _calls(compute: portable.Compute, name: str, count: int, seconds: float, rou
     return measure(name, "calls/s", count, {"portable": ours, PLAIN: plain}, rounds)
 
 
-def _restore(before: dict[str, str | None]) -> None:
+def _restore(before: Mapping[str, str | None]) -> None:
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)

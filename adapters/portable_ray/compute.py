@@ -15,12 +15,12 @@ from portable.errors import AlreadyExists, InstanceNotFound, Unavailable, Unsupp
 from portable_ray.client import JOBS, JobsApi
 from portable_ray.entrypoint import BOOT_MAX, entrypoint
 from portable_ray.settings import RaySettings
-from portable_ray.shapes import machine_of, resources
+from portable_ray.shapes import NAME, machine_of, resources
 from portable_ray.tasks import Tasks
 
 
 class RayCompute:
-    """Jobs of one cluster; the submission id is the machine's name and its id."""
+    """Jobs of one cluster; the submission id is the machine's id: its name, and the token's beginning."""
 
     def __init__(self, settings: RaySettings) -> None:
         """Take the settings; nothing is sent."""
@@ -45,20 +45,21 @@ class RayCompute:
         return self._api
 
     def launch(self, wanted: Launch) -> InstanceInfo:
-        """Submit a job; where there is one of this name, tell of that."""
+        """Submit a job; where there is one of this name and token, tell of that."""
+        id = f"{wanted.name}-{wanted.token[:8]}"  # Ray keeps what has ended, and takes no id twice
         asked = {f"entrypoint_{name}": amount for name, amount in resources(wanted.needs).items()}
         job = {
             "entrypoint": entrypoint(wanted.boot, self._python),
-            "submission_id": wanted.name,
-            "metadata": dict(wanted.tags),
+            "submission_id": id,
+            "metadata": {**wanted.tags, NAME: wanted.name},
             "runtime_env": {},
             **asked,
         }
         with contextlib.suppress(AlreadyExists):
             self._api.ask("POST", JOBS, job)
-        found = self.get(wanted.name)
+        found = self.get(id)
         if found is None:
-            raise Unavailable(f"the job {wanted.name!r} was taken, and isn't known", ambiguous=True)
+            raise Unavailable(f"the job {id!r} was taken, and isn't known", ambiguous=True)
         return found
 
     def get(self, id: str) -> InstanceInfo | None:

@@ -15,6 +15,7 @@ GIB = 1024**3
 # Any amount above 0 asks for a node that has it.
 # https://docs.ray.io/en/latest/ray-core/accelerator-types.html
 SOME = 0.001
+NAME = "portable.name"  # beside the tags, none of which can be called so
 STATES: Mapping[str, InstanceState] = {
     "PENDING": "pending",
     "RUNNING": "running",
@@ -52,18 +53,19 @@ def machine_of(said: Mapping[str, Any], *, asked_to_end: bool) -> InstanceInfo:
         status = said["status"]
         state = STATES[status]
         begun = said["start_time"]
-        name = said["submission_id"]
+        id = said["submission_id"]
     except KeyError as error:
         raise Unavailable(f"the cluster tells of a job without {error}, or a new kind") from error
     if asked_to_end and state != "terminated":
         state = "terminating"
+    tags = dict(said.get("metadata") or {})
     return InstanceInfo(
-        id=name,
-        name=name,
+        id=id,
+        name=tags.pop(NAME, id),
         state=state,
         raw_state=status,
         bills=state != "terminated",
-        tags=said.get("metadata") or {},
+        tags=tags,
         created=datetime.fromtimestamp(begun / 1000, UTC) if begun else None,
     )
 

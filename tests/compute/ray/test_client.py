@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,14 @@ def test_needs_are_asked_of_ray_in_its_words(dashboard: FakeDashboard, driver: R
 def test_same_submission_again_is_the_job_that_there_is(
     dashboard: FakeDashboard, driver: RayCompute
 ) -> None:
-    """Though Ray calls it a failure of its own."""
+    """Though Ray calls it a failure of its own. Another token, of another storage's job, is another."""
     job = wanted()
-    assert driver.launch(job) == driver.launch(job)
-    assert len(dashboard.jobs) == 1
+    first = driver.launch(job)
+    assert driver.launch(job) == first
+    assert (first.name, first.tags) == (job.name, job.tags)
+    other = driver.launch(replace(job, token=str(uuid.uuid4())))
+    assert (other.name, other.id == first.id) == (job.name, False)
+    assert len(dashboard.jobs) == 2
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from portable.compute import Compute
+from portable.discovery import connect_compute
+from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.servers import RayServer
-from portable.testing.targets.ray import RayOracle, open_ray_compute
+from portable.testing.targets.gcs import open_gcs_bucket
+from portable.testing.targets.ray import RayOracle, open_ray_compute, settings
+from portable_ray import ADAPTER
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the oracle looks into /proc")
 EXAMPLE = Path(__file__).parents[3] / "examples" / "10_search_jobs.py"
@@ -52,7 +58,9 @@ def test_job_does_what_jobs_do_everywhere(compute: Compute) -> None:
     assert compute._connection.bucket.get("made/out") == b"made\n"
 
 
-def test_machine_that_is_ended_takes_all_along(compute: Compute, tmp_path: Path) -> None:
+def test_machine_that_is_ended_takes_all_along(
+    compute: Compute, cluster: RayServer, tmp_path: Path
+) -> None:
     """Seen by another driver, by its tags; also what has left its session and ignores signals."""
     pid = tmp_path / "pid"
     family = f"(setsid sh -c 'trap \"\" TERM; echo $$ > {pid}; while :; do sleep 0.1; done' &)"
@@ -61,11 +69,36 @@ def test_machine_that_is_ended_takes_all_along(compute: Compute, tmp_path: Path)
     driver = compute._connection.driver
     (machine,) = driver.list({"portable": "1", "portable-job": job.id})
     assert machine.state == "running"
-    assert RayOracle().alive(machine.id)
+    assert RayOracle(cluster).alive(machine.id)
     driver.terminate(machine.id)
-    until(lambda: not RayOracle().alive(machine.id))
+    until(lambda: not RayOracle(cluster).alive(machine.id))
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
     assert job.wait(WAIT).status in ("failed", "lost")
+
+
+def test_job_is_kept_in_a_bucket_where_no_files_are_shared(
+    cluster: RayServer, tmp_path: Path
+) -> None:
+    """By signed requests, of which the last one leaves nothing on the machine."""
+    key = tmp_path / "account.json"
+    with FakeGcs() as storage:
+        key.write_text(json.dumps(storage.account()))
+        storage.make_bucket("jobs")
+        place = settings(cluster, shared_files=False, python=sys.executable, heartbeat=0.3)
+        compute = Compute(
+            partial(connect_compute, ADAPTER, place),
+            place,
+            provider=ADAPTER.name,
+            storage=partial(
+                open_gcs_bucket, "jobs", endpoint=storage.endpoint, credentials_file=str(key)
+            ),
+        )
+        job = compute.submit("pwd; echo made > out", cpus=0.1, outputs={"out": "made/out"})
+        assert job.wait(WAIT).status == "succeeded"
+        assert compute._connection.bucket.get("made/out") == b"made\n"
+        (where,) = job.logs()
+        compute.close()
+    until(lambda: not Path(where).exists())
 
 
 def test_map_with_a_name_is_an_array_of_jobs(compute: Compute) -> None:

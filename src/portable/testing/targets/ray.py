@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from portable_ray.settings import RaySettings
 class RayOracle(ComputeOracle):
     """Processes, by the job that Ray has named in their environment."""
 
+    def __init__(self, cluster: RayServer) -> None:
+        self._jobs = f"http://{cluster.dashboard}/api/jobs/"
+
     def processes(self, id: str) -> list[int]:
         """The job's, zombies left out."""
         mark = f'"job_submission_id": "{id}"'.encode()
@@ -34,7 +39,11 @@ class RayOracle(ComputeOracle):
         return found
 
     def count(self, name: str) -> int:
-        return int(self.alive(name))
+        """Those that wait for room, too."""
+        with urllib.request.urlopen(self._jobs) as answer:
+            jobs = json.load(answer)
+        going = [each for each in jobs if each["status"] in ("PENDING", "RUNNING")]
+        return sum((each["metadata"] or {}).get("portable.name") == name for each in going)
 
     def alive(self, id: str) -> bool:
         return bool(self.processes(id))
@@ -73,10 +82,10 @@ def ray_compute_harness(cluster: RayServer, folder: Path) -> ComputeHarness:
     """What the conformance suite is told of a cluster; jobs are kept in *folder*."""
     return ComputeHarness(
         connect=lambda: connect_compute(ADAPTER, settings(cluster)),
-        oracle=RayOracle(),
+        oracle=RayOracle(cluster),
         open_compute=partial(open_ray_compute, cluster, folder),
         storage=_open_storage(folder),
-        patience=40.0,
+        patience=60.0,
     )
 
 
