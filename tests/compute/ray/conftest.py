@@ -11,14 +11,16 @@ from portable.testing.servers import RayServer, ServerUnavailable, ray_cluster, 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[RayServer]:
-    """It is found by its address; that of another one, or its token, isn't looked at."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-            patch.delenv(name, raising=False)
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        try:
-            with ray_cluster() as running:
-                patch.setenv("RAY_ADDRESS", running.address)
-                yield running
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    try:
+        with ray_cluster() as running:
+            yield running
+    except ServerUnavailable as error:
+        skip_or_fail(error)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another cluster's address, and its token, aren't looked at."""
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")

@@ -13,6 +13,7 @@ from portable.testing.targets.ray import ray_compute_harness
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle looks into /proc"),
+    pytest.mark.xdist_group("ray"),
     pytest.mark.soak,  # each job of Ray takes seconds to start: tests/compute/ray/test_jobs.py is quick
 ]
 

@@ -21,7 +21,10 @@ from portable.testing.targets.gcs import open_gcs_bucket
 from portable.testing.targets.ray import RayOracle, open_ray_compute, settings
 from portable_ray import ADAPTER
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the oracle looks into /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the oracle looks into /proc"),
+    pytest.mark.xdist_group("ray"),
+]
 EXAMPLE = Path(__file__).parents[3] / "examples" / "10_search_jobs.py"
 WAIT = 60.0
 

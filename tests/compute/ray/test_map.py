@@ -15,11 +15,14 @@ from portable.errors import InvalidArgument, JobFailed, Unsupported
 from portable.testing.servers import RayServer
 from portable.testing.targets.ray import open_ray_compute
 
+pytestmark = pytest.mark.xdist_group("ray")
+
 
 @pytest.fixture(scope="module")
 def compute(cluster: RayServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compute]:
     patch = pytest.MonkeyPatch()
     patch.setenv("RAY_ADDRESS", cluster.address)
+    patch.setenv("RAY_AUTH_MODE", "disabled")
     compute = open_ray_compute(cluster, tmp_path_factory.mktemp("storage"), tasks="auto")
     yield compute
     compute.close()
