@@ -16,8 +16,8 @@ from portable_ray.calls import calling
 from portable_ray.shapes import resources
 
 TOGETHER = 128  # results that are looked for at once
-LATE_SECONDS = 0.01  # so long a result may wait for those behind it
-LEAST_AT_ONCE, A_CPU = 256, 64  # tasks that are known to Ray and whose result wasn't taken
+LATE_SECONDS = 0.05  # so long a result may wait for those behind it
+LEAST_AT_ONCE, A_CPU = 512, 64  # tasks that are known to Ray and whose result wasn't taken
 
 
 class Tasks:
