@@ -154,7 +154,7 @@ def flipped(body: OpenRead) -> OpenRead:
     """The same answer, one bit of its first byte another."""
 
     class Flipped(Body):
-        def read(self, size: int, /) -> bytes:
+        def read(self, size: int, /) -> bytes | memoryview:
             data = super().read(size)
             return bytes([data[0] ^ 1]) + data[1:] if data else data
 
