@@ -29,7 +29,8 @@ def boot_script(*, archive: str, is_path: bool, python: str, lifetime: float, ma
     seconds = ceil(lifetime)
     lines = ["#!/bin/sh"]
     if machine:
-        lines.append(f"(sleep {seconds};poweroff)>/dev/null 2>&1 &\nw=$!")
+        watch = f"trap 'kill $s' TERM;sleep {seconds}&s=$!;wait $s&&poweroff"
+        lines.append(f"({watch})>/dev/null 2>&1 &\nw=$!")
     if not is_path:
         lines += [
             'd=$(mktemp -d "${TMPDIR:-/var/tmp}/portable.XXXXXX")&&cd "$d"&&{',

@@ -98,6 +98,21 @@ def test_a_script_fetches_and_runs_the_archive(
         assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["bin", "boot"]
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_watchdog_leaves_nothing_behind_when_the_job_has_ended(
+    signed: Attempt, objects: Objects, tmp_path: Path, shell: str
+) -> None:
+    objects.content["job.pyz"] = signed.make("echo ran").read_bytes()
+    text = script(f"http://127.0.0.1:{objects.port}/job.pyz", python=sys.executable)
+    with run(shell, text, tmp_path / "there") as process:
+        assert process.wait(20) == 0
+    deadline = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
+
+
 def test_a_script_does_without_curl(signed: Attempt, objects: Objects, tmp_path: Path) -> None:
     objects.content["job.pyz"] = signed.make("echo ran").read_bytes()
     text = script(f"http://127.0.0.1:{objects.port}/job.pyz", python=sys.executable)
