@@ -173,7 +173,7 @@ def completed(words: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_completion_knows_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert completed("portable c", monkeypatch) == ["cat", "cp", "config"]
+    assert completed("portable c", monkeypatch) == ["cat", "cp", "cancel", "config"]
 
 
 def test_completion_knows_profiles_and_providers(

@@ -209,7 +209,7 @@ def test_a_training_job_does_the_same_on_a_laptop_and_on_rented_machines(tmp_pat
     with emulate(*providers) as emulation:
         around = dict(emulation.environment) | image
         said = {
-            profile: run(TRAINING, tmp_path, **around, PORTABLE_PROFILE=profile)
+            profile: run(TRAINING, tmp_path, **around | {"PORTABLE_PROFILE": profile})
             for profile in ("local", *providers)
         }
     assert [line.split(maxsplit=1)[1] for line in said["local"].splitlines()] == [

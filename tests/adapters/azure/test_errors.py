@@ -154,6 +154,10 @@ class TestCodes:
             errors.OutcomeUnknown: "the core's",
             errors.NotAllSent: "the core's",
             errors.MissingDependency: "the core's",
+            errors.NoCapacity: "of machines",
+            errors.InstanceNotFound: "of machines",
+            errors.JobNotFound: "of jobs",
+            errors.JobFailed: "of jobs",
             PortableError: "the root",
         }
         tree = {
