@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 SETTLE_SECONDS = 3.0  # longer than it takes to look and then to write
-NEWEST = 9_999_999_999  # less the time of a job: so the newest is listed first
+NEWEST = 9_999_999_999_999  # less the milliseconds of a job: so the newest is listed first
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Shelf:
 
     def recent(self, created: float | None = None, id: str = "") -> str:
         """The mark by which jobs are listed."""
-        order = "" if created is None else f"{NEWEST - int(created):010d}-"
+        order = "" if created is None else f"{NEWEST - int(created * 1000):013d}-"
         return f"{self.folder}/recent/{order}{id}"
 
     def job(self, id: str, name: str = "") -> str:
