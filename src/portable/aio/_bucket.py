@@ -11,11 +11,11 @@ from portable.aio._files import AsyncReader, AsyncWriter, Opening
 from portable.aio._folders import AsyncFolders
 from portable.aio._listing import Ahead
 from portable.aio._threads import ask, finish
-from portable.storage.arguments import Seconds
 from portable.storage.bodies import Body
 from portable.storage.bucket import Bucket
 from portable.storage.types import DeleteReport, Listing, ObjectInfo, SignedRequest
 from portable.storage.uploads import Progress
+from portable.values import Seconds
 
 
 class AsyncBucket(AsyncFolders):

@@ -14,9 +14,9 @@ from portable.aio._threads import ask, finish
 from portable.errors import InvalidType, PortableError
 from portable.interrupt import deaf
 from portable.queue import ConsumeReport, Message, Queue, QueueStats
-from portable.queue.arguments import Seconds
 from portable.queue.consuming.workers import is_async
 from portable.queue.events import Observer
+from portable.values import Seconds
 
 
 class AsyncMessage:

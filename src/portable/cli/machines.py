@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from portable.cli import completing
+from portable.cli.columns import UNKNOWN, columns
 from portable.cli.commands import command
+from portable.cli.needs import Cpus, Gpu, Gpus, Memory
 from portable.cli.session import Session
 from portable.errors import InvalidArgument
 from portable.spelling import did_you_mean, listed
@@ -15,7 +17,6 @@ from portable.spelling import did_you_mean, listed
 if TYPE_CHECKING:
     from portable.compute.catalogue import Offer
 
-UNKNOWN = "-"
 HEAD = ("$/HOUR", "SPOT", "CPUS", "GIB", "GPUS", "PROVIDER", "REGION", "MACHINE", "AS OF")
 ALIGNED = ">>>><<<<<"
 
@@ -27,14 +28,10 @@ def add_to(app: typer.Typer) -> None:
 
 def machines(
     session: Session,
-    cpus: Annotated[float, typer.Option(help="At least so many processors.")] = 1,
-    memory: Annotated[
-        float | None, typer.Option(metavar="GIB", help="At least so much memory.")
-    ] = None,
-    gpus: Annotated[int, typer.Option(help="At least so many GPUs.")] = 0,
-    gpu: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="This GPU: L4, A100-80GB.")
-    ] = None,
+    cpus: Cpus = 1,
+    memory: Memory = None,
+    gpus: Gpus = 0,
+    gpu: Gpu = None,
     machine: Annotated[
         str | None, typer.Option(metavar="TYPE", help="This type: p3.8xlarge.")
     ] = None,
@@ -74,7 +71,7 @@ def machines(
         for offer in shown:
             session.record(as_document(offer))
     elif shown:
-        for line in table(shown):
+        for line in columns([HEAD, *map(_columns, shown)], ALIGNED):
             session.line(line)
     if not found:
         session.note(_nothing(machine))
@@ -89,18 +86,6 @@ def as_document(offer: Offer) -> dict[str, Any]:
     document = dataclasses.asdict(offer)
     document["as_of"] = offer.as_of and offer.as_of.isoformat()
     return document
-
-
-def table(offers: list[Offer]) -> list[str]:
-    """Lines of columns, a head first."""
-    rows = [HEAD, *map(_columns, offers)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, ALIGNED, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _columns(offer: Offer) -> tuple[str, ...]:

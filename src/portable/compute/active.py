@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portable.active import Active
 from portable.compute.compute import Compute
-from portable.errors import ConfigError
 
 if TYPE_CHECKING:
     from portable.adapter import ComputeSettings
@@ -52,25 +51,9 @@ def _connect(adapter: str, settings: ComputeSettings) -> ComputeDriver:
 
 
 def _storage(name_or_url: str | None) -> partial[Bucket]:
-    """How to open the bucket of jobs; what is wrong with it matters at its first use."""
-    from portable.config import resolve_storage
+    from portable.storage.active import opener
 
-    try:
-        resolved = resolve_storage(name_or_url)
-    except ConfigError as error:
-        return partial(_refuse, str(error))
-    return partial(_bucket, resolved.adapter.name, resolved.settings)
-
-
-def _bucket(adapter: str, settings: Any) -> Bucket:
-    from portable import discovery
-    from portable.storage.active import bucket_from
-
-    return bucket_from(discovery.adapter(adapter), settings)
-
-
-def _refuse(why: str) -> Bucket:
-    raise ConfigError(f"jobs are kept in storage, and there is none: {why}")
+    return opener(name_or_url, "jobs are kept in storage, and there is none")
 
 
 class ActiveCompute(Compute):

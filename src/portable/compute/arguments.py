@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from portable.errors import InvalidArgument, InvalidKey, InvalidType
-from portable.queue.arguments import Seconds, check_count, seconds
 from portable.storage.keys import check_key
+from portable.values import Seconds, check_count, seconds
 
 NAME_MAX = 40
 TIMEOUT_MAX = timedelta(days=6.5).total_seconds()  # signed requests live 7 days

@@ -18,7 +18,7 @@ from portable.compute.needs import Needs
 from portable.compute.records import JobRecord
 from portable.compute.work import Work
 from portable.errors import AlreadyExists, InvalidArgument, Unsupported
-from portable.queue.arguments import Seconds
+from portable.values import Seconds
 
 if TYPE_CHECKING:
     from portable.compute.site import Site

@@ -14,8 +14,8 @@ from portable.compute.handle import Job
 from portable.compute.instance import Instance, Instances
 from portable.compute.needs import Needs
 from portable.errors import InvalidArgument, InvalidType, JobNotFound
-from portable.queue.arguments import Seconds
 from portable.retry import Surroundings
+from portable.values import Seconds
 
 if TYPE_CHECKING:
     from portable.compute.asking import Asked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from portable.compute.types import JobResult, JobStatus, TaskResult
 from portable.errors import InvalidArgument, InvalidType
-from portable.queue.arguments import Seconds, seconds
+from portable.values import Seconds, seconds
 
 if TYPE_CHECKING:
     from portable.compute.advancing import Standing

@@ -14,7 +14,7 @@ from portable.errors import (
     NoCapacity,
     Unsupported,
 )
-from portable.queue.arguments import Seconds, seconds
+from portable.values import Seconds, seconds
 
 if TYPE_CHECKING:
     from portable.compute.connection import Connection

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portable.active import Active
-from portable.errors import ConfigError
 from portable.queue.queue import Queue
 
 if TYPE_CHECKING:
@@ -52,25 +51,9 @@ def _connect(adapter: str, settings: QueueSettings) -> QueueDriver:
 
 
 def _payloads(name_or_url: str | None) -> Callable[[], Bucket]:
-    """How to open the bucket for large bodies; what is wrong with it matters at its first use."""
-    from portable.config import resolve_storage
+    from portable.storage.active import opener
 
-    try:
-        resolved = resolve_storage(name_or_url)
-    except ConfigError as error:
-        return partial(_refuse, str(error))
-    return partial(_bucket, resolved.adapter.name, resolved.settings)
-
-
-def _bucket(adapter: str, settings: Any) -> Bucket:
-    from portable import discovery
-    from portable.storage.active import bucket_from
-
-    return bucket_from(discovery.adapter(adapter), settings)
-
-
-def _refuse(why: str) -> Bucket:
-    raise ConfigError(f"the body is too large for the provider and there is no storage: {why}")
+    return opener(name_or_url, "the body is too large for the provider and there is no storage")
 
 
 class ActiveQueue(Queue):

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from portable.errors import InvalidArgument, InvalidType, Unsupported
+from portable.values import Seconds, seconds
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
 
-Seconds = float | timedelta
-
 GROUP_MAX = 128  # MessageGroupId and MessageDeduplicationId of SQS
-
-
-def seconds(value: object, name: str) -> float:
-    """A duration as seconds, from 0 up."""
-    if isinstance(value, timedelta):
-        number = value.total_seconds()
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidType(f"{name} is seconds or a timedelta, not {type(value).__name__}")
-    else:
-        number = value
-    if not math.isfinite(number) or number < 0:
-        raise InvalidArgument(f"{name} is {value!r}; it is a finite time from 0 seconds up")
-    return number
 
 
 def lease_of(connection: Connection, lease: Seconds | None) -> float:
@@ -61,15 +45,6 @@ def hand_back_delay(connection: Connection, delay: Seconds) -> float:
             f"{longest:g} s. Hand it back sooner, or send it again with that delay and ack this one"
         )
     return length
-
-
-def check_count(value: object, name: str) -> int:
-    """A whole number from 1 up."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidType(f"{name} is a whole number, not {type(value).__name__}")
-    if value < 1:
-        raise InvalidArgument(f"{name} is {value}; it is 1 or more")
-    return value
 
 
 def check_group(connection: Connection, group: object) -> None:

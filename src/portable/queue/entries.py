@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portable.queue.arguments import Seconds, check_dedup_id, check_group, seconds
+from portable.queue.arguments import check_dedup_id, check_group
 from portable.queue.attributes import check_attributes
 from portable.queue.bodies import encoded
 from portable.queue.sending import Outgoing, checked_delay
 from portable.queue.wire import Content
+from portable.values import Seconds, seconds
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from portable.errors import IntegrityError, InvalidArgument, LeaseLost, PortableError
 from portable.queue import dead_letters, payloads
-from portable.queue.arguments import Seconds, hand_back_delay, lease_of
+from portable.queue.arguments import hand_back_delay, lease_of
 from portable.queue.bodies import decoded
 from portable.queue.events import EventKind, Observer, QueueEvent, tell
 from portable.queue.receiving import attempts_of
 from portable.queue.settling import ack_all, extend_all
 from portable.queue.verdicts import DeadLetter, Retry
 from portable.queue.wire import PAYLOAD, Content
+from portable.values import Seconds
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection

@@ -17,13 +17,7 @@ from portable.errors import (
     Unsupported,
 )
 from portable.queue import dead_letters, handing_out
-from portable.queue.arguments import (
-    Seconds,
-    check_count,
-    lease_of,
-    renewed_lease,
-    seconds,
-)
+from portable.queue.arguments import lease_of, renewed_lease
 from portable.queue.connection import Connection, opened
 from portable.queue.entries import outgoing
 from portable.queue.events import Observer, QueueEvent, tell
@@ -33,6 +27,7 @@ from portable.queue.settling import ack_all
 from portable.queue.types import ConsumeReport, QueueStats
 from portable.queue.wire import unpacked
 from portable.retry import Surroundings
+from portable.values import Seconds, check_count, seconds
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

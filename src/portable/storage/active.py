@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from portable.active import Active
+from portable.errors import ConfigError
 from portable.storage.bucket import Bucket
 
 if TYPE_CHECKING:
@@ -36,6 +37,31 @@ def open_bucket(name_or_url: str | None = None) -> Bucket:
 def bucket_from(adapter: Adapter, settings: StorageSettings) -> Bucket:
     """A bucket of *adapter* with checked *settings*."""
     return Bucket(partial(_connect, adapter.name, settings), settings, provider=adapter.name)
+
+
+def opener(name_or_url: str | None, otherwise: str) -> partial[Bucket]:
+    """How to open a bucket of the profile that is active now; it may be pickled.
+
+    What is wrong with the bucket matters at its first use: then it is a `ConfigError` that begins
+    with *otherwise*.
+    """
+    from portable.config import resolve_storage
+
+    try:
+        resolved = resolve_storage(name_or_url)
+    except ConfigError as error:
+        return partial(_refuse, f"{otherwise}: {error}")
+    return partial(_opened, resolved.adapter.name, resolved.settings)
+
+
+def _opened(name: str, settings: StorageSettings) -> Bucket:
+    from portable import discovery
+
+    return bucket_from(discovery.adapter(name), settings)
+
+
+def _refuse(why: str) -> Bucket:
+    raise ConfigError(why)
 
 
 def _connect(name: str, settings: StorageSettings) -> StorageDriver:

@@ -11,11 +11,11 @@ from portable.storage import content_types
 from portable.storage.keys import check_key
 from portable.storage.metadata import check_metadata
 from portable.storage.writes import WriteRequest
+from portable.values import Seconds, duration
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection
 
-Seconds = float | timedelta
 METHODS = ("GET", "PUT", "HEAD", "DELETE")
 
 
@@ -116,15 +116,3 @@ def _check_content_type(content_type: object) -> None:
         raise InvalidArgument(
             f"the content type {content_type!r} isn't printable ASCII such as 'image/png'"
         )
-
-
-def duration(seconds: Seconds, name: str) -> timedelta:
-    """Seconds as a `timedelta`."""
-    if isinstance(seconds, timedelta):
-        return seconds
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise InvalidType(f"{name} is seconds or a timedelta, not {type(seconds).__name__}")
-    try:
-        return timedelta(seconds=seconds)
-    except (OverflowError, ValueError) as error:
-        raise InvalidArgument(f"{name} is {seconds!r} seconds, which is no duration") from error

@@ -12,7 +12,7 @@ from portable.adapter import StorageSettings
 from portable.errors import InvalidArgument, NotFound, PortableError
 from portable.retry import Surroundings
 from portable.storage import copies, listing, opening, reads
-from portable.storage.arguments import Seconds, duration, lifetime, to_sign, write_request
+from portable.storage.arguments import lifetime, to_sign, write_request
 from portable.storage.bodies import Body
 from portable.storage.connection import Connection
 from portable.storage.deletes import delete_all
@@ -23,6 +23,7 @@ from portable.storage.streams import ObjectWriter, TextWriter
 from portable.storage.types import DeleteReport, Listing, ObjectInfo, SignedRequest
 from portable.storage.uploads import Progress
 from portable.storage.uploads import put as put_object
+from portable.values import Seconds, duration
 
 if TYPE_CHECKING:
     from portable.storage.driver import Capabilities, StorageDriver

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from portable.cli.columns import UNKNOWN, columns
 from portable.cli.commands import command
-from portable.cli.jobs import telling
 from portable.cli.jobs.naming import Where, opened
+from portable.cli.needs import Cpus, Disk, Gpu, Gpus, Image, Machine, Memory, Spot
 from portable.cli.session import Session
 from portable.cli.values import duration, pairs
 
@@ -62,24 +63,14 @@ def create(
         str | None, typer.Argument(metavar="[NAME]", help="Its name; made by chance unless given.")
     ] = None,
     where: Where = None,
-    cpus: Annotated[float, typer.Option(help="At least so many processors.")] = 1,
-    memory: Annotated[
-        float | None, typer.Option(metavar="GIB", help="At least so much memory.")
-    ] = None,
-    gpus: Annotated[int, typer.Option(help="At least so many GPUs.")] = 0,
-    gpu: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="This GPU: L4, A100-80GB.")
-    ] = None,
-    disk: Annotated[int | None, typer.Option(metavar="GIB", help="So large a disk.")] = None,
-    machine: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="This type of machine: p3.8xlarge.")
-    ] = None,
-    spot: Annotated[
-        bool, typer.Option("--spot", help="A cheaper machine, that may be taken away.")
-    ] = False,
-    image: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What it boots: ubuntu-24.04, deep-learning.")
-    ] = None,
+    cpus: Cpus = 1,
+    memory: Memory = None,
+    gpus: Gpus = 0,
+    gpu: Gpu = None,
+    disk: Disk = None,
+    machine: Machine = None,
+    spot: Spot = False,
+    image: Image = None,
     boot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A shell script that it runs once it is up.")
     ] = None,
@@ -143,7 +134,7 @@ def _print(session: Session, infos: list[InstanceInfo]) -> None:
             session.record(_document(info))
     elif infos:
         rows = [HEAD, *map(_columns, infos)]
-        for line in telling.table(rows, "<" * len(HEAD)):
+        for line in columns(rows, "<" * len(HEAD)):
             session.line(line)
     else:
         session.note("no machine")
@@ -162,8 +153,8 @@ def _columns(info: InstanceInfo) -> tuple[str, ...]:
     return (
         info.id,
         info.state,
-        (info.machine or telling.UNKNOWN) + spot,
-        info.zone or telling.UNKNOWN,
-        info.address or telling.UNKNOWN,
+        (info.machine or UNKNOWN) + spot,
+        info.zone or UNKNOWN,
+        info.address or UNKNOWN,
         info.name,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from portable.cli.columns import UNKNOWN, columns
 from portable.cli.commands import command
 from portable.cli.jobs import telling
 from portable.cli.jobs.naming import Where, opened
@@ -49,7 +50,7 @@ def jobs(
         for row in rows:
             session.record(row)
     elif rows:
-        for line in telling.table([HEAD, *map(_columns, rows)], ALIGNED):
+        for line in columns([HEAD, *map(_columns, rows)], ALIGNED):
             session.line(line)
     else:
         session.note("no job")
@@ -84,9 +85,9 @@ def _columns(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["id"],
         row["status"],
-        telling.UNKNOWN if row["exit_code"] is None else str(row["exit_code"]),
+        UNKNOWN if row["exit_code"] is None else str(row["exit_code"]),
         telling.span(row["seconds"]),
-        telling.UNKNOWN if row["cost"] is None else f"{row['cost']:.4f}",
+        UNKNOWN if row["cost"] is None else f"{row['cost']:.4f}",
         row["submitted"].removesuffix("+00:00").replace("T", " "),
         (f"{row['count']} x " if row["count"] > 1 else "")
         + (work if len(work) <= WORK_MAX else f"{work[: WORK_MAX - 1]}…"),

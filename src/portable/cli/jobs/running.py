@@ -11,6 +11,7 @@ import typer
 from portable.cli.commands import INTERRUPTED, command
 from portable.cli.jobs import following, telling
 from portable.cli.jobs.naming import Where, opened
+from portable.cli.needs import Cpus, Disk, Gpu, Gpus, Image, Machine, Memory, Spot
 from portable.cli.programs import BeforeProgram
 from portable.cli.session import Session
 from portable.cli.values import duration, pairs
@@ -31,24 +32,14 @@ def run(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Names the job: the same work runs once.")
     ] = None,
-    cpus: Annotated[float, typer.Option(help="At least so many processors.")] = 1,
-    memory: Annotated[
-        float | None, typer.Option(metavar="GIB", help="At least so much memory.")
-    ] = None,
-    gpus: Annotated[int, typer.Option(help="At least so many GPUs.")] = 0,
-    gpu: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="This GPU: L4, A100-80GB.")
-    ] = None,
-    disk: Annotated[int | None, typer.Option(metavar="GIB", help="So large a disk.")] = None,
-    machine: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="This type of machine: p3.8xlarge.")
-    ] = None,
-    spot: Annotated[
-        bool, typer.Option("--spot", help="A cheaper machine, that may be taken away.")
-    ] = False,
-    image: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What it boots: ubuntu-24.04, deep-learning.")
-    ] = None,
+    cpus: Cpus = 1,
+    memory: Memory = None,
+    gpus: Gpus = 0,
+    gpu: Gpu = None,
+    disk: Disk = None,
+    machine: Machine = None,
+    spot: Spot = False,
+    image: Image = None,
     env: Annotated[
         list[str] | None,
         typer.Option("--env", "-e", metavar="NAME[=VALUE]", help="A variable; this shell's value."),

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from portable.compute import Job, JobResult
     from portable.compute.records import JobRecord
 
-UNKNOWN = "-"
-
 
 def exit_code_of(result: JobResult) -> int:
     """What a command that waited for the job ends with: its exit code, as a shell has it."""
@@ -59,14 +57,3 @@ def work(record: JobRecord) -> str:
 def document(result: JobResult) -> dict[str, Any]:
     """A job's end for programs."""
     return dataclasses.asdict(result)
-
-
-def table(rows: list[tuple[str, ...]], aligned: str) -> list[str]:
-    """Lines of columns; *aligned* has ``<`` or ``>`` for each."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, aligned, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
