@@ -6,6 +6,7 @@ import ast
 import inspect
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -210,3 +211,10 @@ def test_the_functions_of_the_module_are_the_methods_of_its_class(name: str) -> 
     own = [each for each in signature.parameters.values() if each.name != "self"]
     assert inspect.signature(function) == signature.replace(parameters=own)
     assert plain in module.__all__
+
+
+@pytest.mark.xdist_group("one-worker")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
+def test_a_group_of_tests_stays_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """Else each worker starts the group's servers; it depends on versions that fit each other."""
+    assert request.node.nodeid.endswith("@one-worker")

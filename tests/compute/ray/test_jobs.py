@@ -24,7 +24,6 @@ from portable_ray import ADAPTER
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle looks into /proc"),
     pytest.mark.xdist_group("ray"),
-    pytest.mark.soak,  # a cluster starts in 25 s, and its agent only where it has room
 ]
 EXAMPLE = Path(__file__).parents[3] / "examples" / "10_search_jobs.py"
 WAIT = 60.0
