@@ -155,3 +155,19 @@ def test_a_server_that_cant_be_had_is_an_error(run: Run, monkeypatch: pytest.Mon
     assert outcome.code == 1
     assert "error: ministack: " in outcome.err
     assert "/dev/null/none" in outcome.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="FakeKubernetes needs Linux")
+def test_a_cluster_runs_a_job_from_the_line(tmp_path: Path) -> None:
+    """Its log and its exit code are the job's."""
+    run = [*PORTABLE, "run", "-f", "-q", "--", "sh", "-c", "echo on $PORTABLE_TASK_INDEX; exit 3"]
+    done = subprocess.run(
+        [*PORTABLE, "emulate", "kubernetes", "-q", "--", *run],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    job, line = done.stdout.splitlines()
+    assert (done.returncode, line, done.stderr) == (3, "on 0", "")
+    assert job.startswith("job-")

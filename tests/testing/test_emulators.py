@@ -66,6 +66,17 @@ def _read_by_spaces(endpoint: str) -> bytes:
     return _read_by_boto3(endpoint, *keys)
 
 
+def _jobs_by_kubernetes() -> list[str]:
+    from kubernetes import client, config
+
+    configured = client.Configuration()
+    config.load_kube_config(client_configuration=configured)
+    with client.ApiClient(configured) as api:
+        found = client.BatchV1Api(api).list_namespaced_job("default").items
+    return [each.metadata.name for each in found]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="FakeKubernetes needs Linux")
 def test_every_provider_at_once() -> None:
     """By `portable` with the profile, by the SDKs with what their environment says."""
     readers: dict[str, Callable[[], bytes]] = {
@@ -74,21 +85,23 @@ def test_every_provider_at_once() -> None:
         "azure": _read_by_azure,
         "digitalocean": lambda: _read_by_spaces(servers["digitalocean"][0]),
     }
-    assert set(readers) == set(PROVIDERS)
+    assert {*readers, "kubernetes"} == set(PROVIDERS)
     with emulated(*PROVIDERS) as emulation:
         servers = {name: [*each.servers.values()] for name, each in emulation.providers.items()}
-        for name, read in readers.items():
+        for name in PROVIDERS:
             with portable.profile(name):
                 portable.storage.put("cat", name.encode(), metadata={"of": name})
                 assert portable.storage.sign("cat").url.startswith(servers[name][0])
+        for name, read in readers.items():
             assert read() == name.encode()
+        assert _jobs_by_kubernetes() == []
         assert portable.storage.get("cat") == b"aws"  # the first one's
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fake machines need Linux")
-@pytest.mark.parametrize("provider", ["aws", "gcp", "azure", "digitalocean"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_jobs_run_on_machines(provider: str) -> None:
-    """Kept in the provider's storage; the machine is gone afterwards."""
+    """Kept in the profile's storage; the machine is gone afterwards."""
     with emulated(provider):
         portable.storage.put("in/a", b"42")
         job = portable.compute.submit(
@@ -97,6 +110,25 @@ def test_jobs_run_on_machines(provider: str) -> None:
         result = job.wait(60)
         assert (result.status, portable.storage.get("made")) == ("succeeded", b"42")
         assert portable.compute.reap() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="FakeKubernetes needs Linux")
+def test_a_clusters_own_client_finds_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the kubeconfig of the environment, and not as a pod of another cluster."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    with emulated("kubernetes"):
+        job = portable.compute.submit("sleep 30", timeout=60)
+        (name,) = _jobs_by_kubernetes()
+        assert job.id in name
+        job.cancel()
+        assert job.wait(60).status == "cancelled"
+
+
+def test_a_cluster_without_pods_is_no_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs would go to the user's own cluster."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(ServerUnavailable, match="needs Linux"):
+        started("kubernetes").__enter__()
 
 
 def test_a_wrong_key_isnt_let_in(monkeypatch: pytest.MonkeyPatch) -> None:

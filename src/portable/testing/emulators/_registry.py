@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from portable.testing.emulators import _aws, _azure, _digitalocean, _gcp
+from portable.testing.emulators import _aws, _azure, _digitalocean, _gcp, _kubernetes
 from portable.testing.emulators._provider import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -13,5 +13,8 @@ PROVIDERS: Mapping[str, Provider] = {
     "azure": Provider(servers="Azurite and FakeArm", extra="azure", run=_azure.run),
     "digitalocean": Provider(
         servers="SeaweedFS and FakeDroplets", extra="digitalocean", run=_digitalocean.run
+    ),
+    "kubernetes": Provider(
+        servers="FakeGcs and FakeKubernetes", extra="kubernetes,gcp", run=_kubernetes.run
     ),
 }
