@@ -10,8 +10,18 @@ from .azure import Azure, FastAzure
 from .dialect import Dialect
 from .gcs import FastGcs, Gcs
 from .s3 import S3, FastS3
+from .spaces import FastSpaces, Spaces
 
-DIALECTS: tuple[Dialect, ...] = (S3(), FastS3(), Gcs(), FastGcs(), Azure(), FastAzure())
+DIALECTS: tuple[Dialect, ...] = (
+    S3(),
+    FastS3(),
+    Spaces(),
+    FastSpaces(),
+    Gcs(),
+    FastGcs(),
+    Azure(),
+    FastAzure(),
+)
 TARGETS = {dialect.name: dialect for dialect in DIALECTS}
 
 

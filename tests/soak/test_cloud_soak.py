@@ -21,7 +21,7 @@ from portable.testing.targets import azure, s3
 from .queues import Plan, Report, patient, run
 
 SMALL = {"messages": 300, "kill_every": 2.0, "lease": 2.0, "work": 0.02}
-LARGE = {"messages": 3000, "kill_every": 2.0, "lease": 4.0, "work": 0.02}
+LARGE = {"messages": 1000, "kill_every": 2.0, "lease": 4.0, "work": 0.02}
 SIZES = [SMALL, pytest.param(LARGE, marks=pytest.mark.soak)]
 
 
