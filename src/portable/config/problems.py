@@ -5,6 +5,10 @@ from __future__ import annotations
 from portable.errors import ConfigError
 
 
+class NoService(ConfigError):
+    """The provider has no such service; the last line says what to do instead."""
+
+
 class Problems:
     """Lines for one `ConfigError`."""
 
@@ -21,15 +25,19 @@ class Problems:
         if line not in self._lines:
             self._lines.append(line)
 
-    def last(self, place: str, sentence: str) -> ConfigError:
-        """Note a problem that leaves nothing more to look at, and return the error to raise."""
+    def last(self, place: str, sentence: str, kind: type[ConfigError] = ConfigError) -> ConfigError:
+        """Note a problem that leaves nothing more to look at, and return the error to raise.
+
+        It is of that *kind* when there is no other problem.
+        """
+        only = not self._lines
         self.add(place, sentence)
-        return self._error()
+        return self._error(kind if only else ConfigError)
 
     def raise_any(self) -> None:
         """Raise if there are problems."""
         if self._lines:
             raise self._error()
 
-    def _error(self) -> ConfigError:
-        return ConfigError("\n  ".join([f"{self._title}:", *self._lines]))
+    def _error(self, kind: type[ConfigError] = ConfigError) -> ConfigError:
+        return kind("\n  ".join([f"{self._title}:", *self._lines]))

@@ -14,7 +14,7 @@ from portable.config.fields import Field, Refused, fields_of
 from portable.config.files import absolute
 from portable.config.kinds import COMPUTE, KINDS, QUEUE, STORAGE, Kind
 from portable.config.layers import SERVICES, Given, Service
-from portable.config.problems import Problems
+from portable.config.problems import NoService, Problems
 from portable.config.profiles import ActiveProfile, active_profile
 from portable.config.secrets import is_secret_key, looks_secret, remedy, shown, shown_name
 from portable.config.urls import is_url
@@ -118,7 +118,7 @@ def _settings(
 ) -> tuple[ServiceSettings, dict[str, str]]:
     offered = kind.of(service.adapter)
     if offered is None:
-        raise problems.last(service.place, service.adapter.lacks(kind.name))
+        raise problems.last(service.place, service.adapter.lacks(kind.name), NoService)
     make = offered.settings
     fields = fields_of(make)
     values = _values(kind, service, fields, problems)

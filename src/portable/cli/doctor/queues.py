@@ -23,7 +23,6 @@ SCRATCH = "portable-doctor"
 BODY = {"made_by": "portable doctor"}
 ATTRIBUTES = {"made_by": "portable-doctor"}
 LEASE_SECONDS = 30.0
-NONE = "has no queue: "  # how the configuration says that a provider lacks them
 WAIT_SECONDS = 10.0  # some servers show a message late
 
 
@@ -60,11 +59,12 @@ def prove_queue(checks: Checks, name_or_url: str | None) -> None:
 
 def _configured(found: list[ResolvedService[QueueSettings]], name_or_url: str | None) -> str:
     from portable.config import resolve_queue
+    from portable.config.problems import NoService
 
     try:
         resolved = resolve_queue(name_or_url)
-    except ConfigError as error:
-        if name_or_url is None and NONE in error.message:  # nobody has asked for one
+    except NoService as error:
+        if name_or_url is None:  # nobody has asked for one
             raise Skipped(error.message.splitlines()[-1].strip()) from error
         raise
     found.append(resolved)
