@@ -47,8 +47,9 @@ def _settle(file: int, message: Message) -> None:
     _write(file, "done", message.id, message.body)
     before = time.monotonic()
     if random.random() < 0.02:
-        message.nack()
+        # Before: who is killed in the call may have given it back already.
         _write(file, "back", message.id, message.body, before)
+        message.nack()
     elif message.ack():
         _write(file, "acked", message.id, message.body, before)
 
