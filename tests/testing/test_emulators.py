@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import tomllib
@@ -283,3 +284,24 @@ def test_a_missing_sdk_is_named_with_the_command(registered: Callable[..., None]
     registered(other=run)
     with pytest.raises(MissingDependency, match=r"pip install 'portable-cloud\[aws,testing\]'"):
         emulate("other").__enter__()
+
+
+def test_a_stand_in_needs_no_sdk_of_another_provider() -> None:
+    """With the SDKs of one provider installed, which is what the README tells people to do."""
+    script = """
+import sys
+
+sys.modules |= dict.fromkeys(("azure", "google", "kubernetes"))
+from portable.errors import MissingDependency
+from portable.testing.emulators import _aws, _digitalocean, started
+
+try:
+    started("azure").__enter__()
+except MissingDependency as error:
+    print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "its stand-in needs 'azure': pip install 'portable-cloud[azure,testing]'" in ran.stdout
