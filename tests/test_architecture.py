@@ -142,6 +142,12 @@ def test_an_import_brings_nothing_heavy() -> None:
     assert not {module for module in loaded if module.startswith("portable_")}
 
 
+def test_compute_comes_without_storage_until_it_is_used() -> None:
+    """It would take as long as all the rest."""
+    loaded = modules_after("import portable.compute")
+    assert not {module for module in loaded if module.startswith("portable.storage")}
+
+
 def test_local_storage_brings_no_sdk_and_no_command_line(tmp_path: Path) -> None:
     loaded = modules_after(
         f"import portable; portable.open_bucket({tmp_path.as_uri()!r}).put('a', b'1')"

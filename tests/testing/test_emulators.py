@@ -9,6 +9,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import boto3
@@ -68,8 +69,7 @@ def _read_by_spaces(endpoint: str) -> bytes:
 
 
 def _jobs_by_kubernetes() -> list[str]:
-    from kubernetes import client, config
-
+    client, config = map(import_module, ("kubernetes.client", "kubernetes.config"))
     configured = client.Configuration()
     config.load_kube_config(client_configuration=configured)
     with client.ApiClient(configured) as api:

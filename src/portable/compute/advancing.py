@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portable.compute import choosing
+from portable.compute import choosing, shortage
 from portable.compute.costs import cost_of
 from portable.compute.ending import (
     REPEATED,
@@ -26,14 +26,7 @@ from portable.compute.site import LAUNCH
 from portable.compute.starting import resume, start
 from portable.compute.tidying import tidy
 from portable.compute.verdicts import end_machine, give_up, has_no_machine, verdict
-from portable.errors import (
-    InvalidArgument,
-    JobNotFound,
-    NoCapacity,
-    NotFound,
-    QuotaExceeded,
-    Unsupported,
-)
+from portable.errors import InvalidArgument, JobNotFound, NotFound, Unsupported
 from portable.threads import ContextThreads
 
 if TYPE_CHECKING:
@@ -48,7 +41,7 @@ ROUNDS = 8  # of steps in one call
 AT_ONCE = 8  # shards
 # With these from a launch no machine will ever start, whoever tries it. What this client lacks the
 # permission for, another may have it.
-FINAL = (InvalidArgument, NoCapacity, QuotaExceeded, Unsupported)
+FINAL = (InvalidArgument, Unsupported)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ def advance(site: Site, record: JobRecord, memory: Memory) -> Standing:
         if not mine:
             return Standing(_status(seen), seen)
         try:
-            steps = _each(lambda shard: _step(site, record, seen, memory, shard), record.shards)  # noqa: B023
+            steps = _each(lambda shard: _tried(site, record, seen, memory, shard), record.shards)  # noqa: B023
             if all(step.ended for step in steps):
                 conclude(site, record, seen, memory)
         except FINAL as error:
@@ -113,6 +106,16 @@ def _ended(site: Site, record: JobRecord, seen: Seen, memory: Memory, *, mine: b
             tidy(site, record, seen, memory, result)
         memory.tidied = True
     return Standing(result.status, seen, result)
+
+
+def _tried(site: Site, record: JobRecord, seen: Seen, memory: Memory, shard: int) -> _Step:
+    """The same where there is no machine now."""
+    try:
+        return _step(site, record, seen, memory, shard)
+    except shortage.REFUSED as error:
+        if error.operation != LAUNCH:
+            raise
+        return _Step("queued", changed=True)
 
 
 def _step(site: Site, record: JobRecord, seen: Seen, memory: Memory, shard: int) -> _Step:
@@ -147,7 +150,10 @@ def _after(site: Site, record: JobRecord, seen: Seen, memory: Memory, last: Atte
     end_machine(site, record, last, memory)
     ending = memory.exit(site, record, last)
     assert ending is not None  # noqa: S101
-    if ending.reason not in REPEATED or last.number > record.retries or "cancel.json" in seen.own:
+    if ending.reason == "no machine":
+        return _refused(site, record, seen, memory, last)
+    tries = seen.tries(last.shard)
+    if ending.reason not in REPEATED or tries > record.retries or "cancel.json" in seen.own:
         return _Step("running", ended=True)
     tasks = pending_tasks(record, last.shard, ended_tasks(site, record, seen, memory))
     span = _left(site, record, seen, memory)
@@ -156,6 +162,19 @@ def _after(site: Site, record: JobRecord, seen: Seen, memory: Memory, last: Atte
     if not has_no_machine(site, record, last, memory):
         return _Step("starting")  # the next one never runs beside it
     began = start(site, record, last.shard, last.number + 1, tasks, span=span)
+    return _Step("starting", changed=began)
+
+
+def _refused(site: Site, record: JobRecord, seen: Seen, memory: Memory, last: Attempt) -> _Step:
+    """An attempt found no machine: wait for one as long as that makes sense."""
+    plan = memory.plan(site, record, last)
+    now = shortage.outlook(site, record, seen, last)
+    if plan is None or now == "over" or "cancel.json" in seen.own:
+        return _Step("running", ended=True)
+    if now == "wait" or not has_no_machine(site, record, last, memory):
+        return _Step("queued")
+    span = choosing.Span(plan.seconds, plan.lifetime)
+    began = start(site, record, last.shard, last.number + 1, plan.tasks, span=span)
     return _Step("starting", changed=began)
 
 

@@ -40,7 +40,7 @@ def stop(site: Site, record: JobRecord, memory: Memory) -> None:
         exit_code=None,
         reason="cancelled",
         detail="whoever took its results stopped",
-        attempts=max((len(each) for each in seen.shards.values()), default=0),
+        attempts=seen.most_tries,
         seconds=seconds_of(seen, memory),
         cost=cost_of(site, record, seen, memory),
         tasks=tuple(tasks[index].task for index in sorted(tasks)),

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from portable.adapter import ComputeSettings
-from portable.compute.arguments import check_name
 from portable.compute.connection import Connection
 from portable.compute.handle import Job
 from portable.compute.instance import Instance, Instances
@@ -152,7 +151,8 @@ class Compute:
             NotFound: there is nothing at one of *inputs*.
             InvalidArgument, InvalidType, Unsupported: nothing was started.
             NoCapacity: there is no such machine now, nor any of the next cheapest; the job failed.
-            QuotaExceeded: a person has to ask the provider for more; the job failed.
+            QuotaExceeded: a person has to ask the provider for more; the job failed. An array
+                fails so where it gets no machine at all; else it goes on with those that it got.
             PortableError: it couldn't be started; where it is `ambiguous`, `reap` ends what may
                 be there.
         """
@@ -262,6 +262,8 @@ class Compute:
         Raises:
             JobNotFound: there is none in this storage.
         """
+        from portable.compute.arguments import check_name
+
         connection = self._connection
         with connection.located("job", id):
             if not isinstance(id, str):

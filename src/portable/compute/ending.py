@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portable.compute import shortage
 from portable.compute.costs import cost_of, seconds_of
 from portable.compute.publishing import publish
 from portable.compute.records import encoded_result
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from portable.compute.reports import Exit
     from portable.compute.site import Site
 
+NAMED = 5  # of tasks, in a sentence
 # After these another attempt may help: nothing is wrong with the work.
 REPEATED: frozenset[Reason] = frozenset({"lost", "preempted"})
 STATUS: dict[Reason, JobStatus] = {"cancelled": "cancelled", "lost": "lost", "preempted": "lost"}
@@ -70,7 +72,7 @@ def conclude(site: Site, record: JobRecord, seen: Seen, memory: Memory) -> None:
     tasks = tuple(_task(site, record, seen, memory, index, ended) for index in range(record.count))
     blamed = next((each for each in tasks if each.exit_code != 0 or each.reason != "exit"), None)
     reason: Reason = blamed.reason if blamed else "exit"
-    details = [_detail(site, record, seen, memory, blamed, ended)] if blamed else []
+    details = [_detail(site, record, seen, memory, blamed, ended, tasks)] if blamed else []
     status: JobStatus = STATUS.get(reason, "failed") if blamed else "succeeded"
     if published.problems:
         details += published.problems[:5]
@@ -84,7 +86,7 @@ def conclude(site: Site, record: JobRecord, seen: Seen, memory: Memory) -> None:
             exit_code=blamed.exit_code if blamed else 0,
             reason=reason,
             detail="; ".join(each for each in details if each),
-            attempts=max((len(each) for each in seen.shards.values()), default=0),
+            attempts=seen.most_tries,
             seconds=seconds_of(seen, memory),
             cost=cost_of(site, record, seen, memory),
             tasks=tasks,
@@ -98,9 +100,9 @@ def fail(site: Site, record: JobRecord, seen: Seen, memory: Memory, error: Porta
     result = JobResult(
         status="failed",
         exit_code=None,
-        reason="no start",
-        detail=f"{type(error).__name__}: {error.message}",
-        attempts=max((len(each) for each in seen.shards.values()), default=0),
+        reason="no machine" if isinstance(error, shortage.REFUSED) else "no start",
+        detail=shortage.told(error),
+        attempts=seen.most_tries,
         seconds=seconds_of(seen, memory),
         cost=cost_of(site, record, seen, memory),
         tasks=tuple(
@@ -123,16 +125,15 @@ def _task(
     index: int,
     ended: dict[int, Ended],
 ) -> TaskResult:
-    if index in ended:
-        return ended[index].task
     last = seen.last(index % record.shards)
     ending = memory.exit(site, record, last) if last else None
-    return TaskResult(
-        index=index,
-        exit_code=None,
-        reason=ending.reason if ending and ending.reason != "exit" else "cancelled",
-        seconds=0.0,
-    )
+    reason: Reason = ending.reason if ending and ending.reason != "exit" else "cancelled"
+    found = ended.get(index)
+    if found and not (reason == "no machine" and found.task.reason in REPEATED):
+        return found.task
+    if "cancel.json" in seen.own and reason == "no machine":
+        reason = "cancelled"
+    return TaskResult(index=index, exit_code=None, reason=reason, seconds=0.0)
 
 
 def _detail(
@@ -142,14 +143,15 @@ def _detail(
     memory: Memory,
     blamed: TaskResult,
     ended: dict[int, Ended],
+    tasks: tuple[TaskResult, ...],
 ) -> str:
     last = seen.last(blamed.index % record.shards)
-    ending = (
-        ended[blamed.index].exit
-        if blamed.index in ended
-        else (memory.exit(site, record, last) if last else None)
-    )
-    if ending is None:
+    ending = memory.exit(site, record, last) if last else None
+    if blamed.reason == "no machine" and ending is not None:
+        return _waited(ending.detail, [each.index for each in tasks if each.reason == "no machine"])
+    if blamed.index in ended:
+        ending = ended[blamed.index].exit
+    if ending is None or ending.reason == "no machine":
         return "it was cancelled before it was started"
     if blamed.reason == "exit":
         code = blamed.exit_code
@@ -159,3 +161,11 @@ def _detail(
     if blamed.reason in REPEATED and record.retries == 0:
         return f"{ending.detail}; 'retries' lets another machine try"
     return ending.detail
+
+
+def _waited(detail: str, indexes: list[int]) -> str:
+    if len(indexes) == 1:
+        return detail
+    some = ", ".join(map(str, indexes[:NAMED]))
+    rest = f" and {len(indexes) - NAMED} more" if len(indexes) > NAMED else ""
+    return f"tasks {some}{rest} found no machine: {detail}"

@@ -55,6 +55,7 @@ def _ended(result: JobResult) -> str:
         "cancelled": "was cancelled",
         "preempted": "lost its spot machine",
         "lost": "lost its machine",
+        "no machine": "found no machine",
         "no start": "couldn't be started",
         "inputs": "didn't get its inputs",
         "outputs": "couldn't store its outputs",

@@ -39,6 +39,11 @@ class Attempt:
         ]
         return max(signs, default=None)
 
+    @property
+    def had_machine(self) -> bool:
+        """Was one started for it, as far as anybody told?"""
+        return self.has("launched.json") or self.has("started.json")
+
     def segments(self, kind: str) -> list[tuple[str, int]]:
         """The names and sizes of its log or results, in order."""
         return [
@@ -63,6 +68,15 @@ class Seen:
     def attempts(self) -> list[Attempt]:
         """All of them, by shard."""
         return [each for shard in sorted(self.shards) for each in self.shards[shard]]
+
+    def tries(self, shard: int) -> int:
+        """How many machines were started for a shard."""
+        return sum(each.had_machine for each in self.shards.get(shard, ()))
+
+    @property
+    def most_tries(self) -> int:
+        """How many machines were started for the shard that took the most."""
+        return max(map(self.tries, self.shards), default=0)
 
 
 def look(shelf: Shelf, id: str) -> Seen:

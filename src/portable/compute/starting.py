@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from portable.compute import shortage
 from portable.compute.boot import boot_script
 from portable.compute.driver import Launch
 from portable.compute.ground import folder_of, uses_folder
@@ -46,7 +47,7 @@ def start(
     """Start an attempt; False where another client is about to.
 
     Raises:
-        NoCapacity: none of the machines that would do is there now.
+        NoCapacity, QuotaExceeded: there is no machine for it; the attempt has ended so.
         PortableError: it can't be started.
     """
     shelf = site.shelf
@@ -130,7 +131,12 @@ def _launch(
         tags=site.tags(record, shard, number, plan.deadline),
         lifetime=plan.lifetime,
     )
-    machine, choice = _first(site, record, wanted)
+    try:
+        machine, choice = _first(site, record, wanted)
+    except shortage.REFUSED as error:
+        shelf.bucket.delete(key)
+        shortage.note(site, record, shard, number, error)
+        raise
     _note(site, record, shard, number, machine, choice)
 
 

@@ -6,6 +6,7 @@ there is one, and any client goes on with it.
 
 from __future__ import annotations
 
+from logging import getLogger
 from typing import TYPE_CHECKING
 
 from portable.compute.advancing import advance
@@ -15,6 +16,8 @@ from portable.compute.ending import fail
 from portable.compute.looking import look
 from portable.compute.memory import Memory
 from portable.compute.records import JobRecord
+from portable.compute.shortage import REFUSED
+from portable.compute.site import LAUNCH
 from portable.compute.starting import start
 from portable.errors import PortableError
 from portable.threads import ContextThreads
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from portable.compute.work import Work
 
 AT_ONCE = 8
+
+log = getLogger("portable.compute")
 
 
 def submit(site: Site, asked: Asked) -> JobRecord:
@@ -57,17 +62,33 @@ def submit(site: Site, asked: Asked) -> JobRecord:
 
 
 def _start_all(site: Site, record: JobRecord, work: Work) -> None:
+    """Start a machine for each shard; where some are refused, `advance` asks again."""
     span = Span(record.seconds, record.lifetime)
 
-    def one(shard: int) -> None:
-        start(site, record, shard, 1, record.tasks(shard), span=span, work=work)
+    def one(shard: int) -> PortableError | None:
+        try:
+            start(site, record, shard, 1, record.tasks(shard), span=span, work=work)
+        except REFUSED as error:
+            if error.operation != LAUNCH or record.shards == 1:
+                raise
+            return error
+        return None
 
     if record.shards == 1:
         one(0)
         return
     with ContextThreads(min(record.shards, AT_ONCE), thread_name_prefix="portable-submit") as pool:
-        for _ in pool.map(one, range(record.shards)):
-            pass
+        refused = [error for error in pool.map(one, range(record.shards)) if error is not None]
+    if len(refused) == record.shards:
+        raise refused[0]
+    if refused:
+        log.warning(
+            "job %r has %d of the %d machines that it asked for; the others' tasks wait: %s",
+            record.id,
+            record.shards - len(refused),
+            record.shards,
+            refused[0].message,
+        )
 
 
 def _undo(site: Site, record: JobRecord, error: PortableError) -> None:

@@ -10,7 +10,16 @@ from typing import Literal
 InstanceState = Literal["pending", "running", "stopping", "stopped", "terminating", "terminated"]
 JobStatus = Literal["queued", "starting", "running", "succeeded", "failed", "cancelled", "lost"]
 Reason = Literal[
-    "exit", "timeout", "cancelled", "preempted", "lost", "no start", "inputs", "outputs", "refused"
+    "exit",
+    "timeout",
+    "cancelled",
+    "preempted",
+    "lost",
+    "no machine",
+    "no start",
+    "inputs",
+    "outputs",
+    "refused",
 ]
 
 ENDED: frozenset[JobStatus] = frozenset({"succeeded", "failed", "cancelled", "lost"})

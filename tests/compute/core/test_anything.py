@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portable.errors import JobNotFound, PortableError, Unavailable
+from portable.errors import JobNotFound, NoCapacity, PortableError, Unavailable
 from tests.compute.core.world import (
     Killed,
     Runner,
@@ -39,7 +39,7 @@ def comes_back(runner: Runner) -> Generator[float, None, None]:
 
 BEHAVIOURS = [succeeds, dies, falls_silent, never_boots, is_preempted, fails, comes_back]
 # What befalls a client at one of its requests.
-BEFALLS = ["nothing", "nothing", "killed", "unavailable", "answer lost", "another looks"]
+BEFALLS = ["nothing", "nothing", "killed", "unavailable", "answer lost", "another looks", "refused"]
 
 
 @settings(deadline=None, max_examples=100)
@@ -85,6 +85,8 @@ def test_a_job_ends_in_one_state_and_nothing_is_left(
             raise Killed
         if what == "unavailable":
             raise Unavailable("not now")
+        if what == "refused" and name == "launch":
+            raise NoCapacity("not now")
         if what == "another looks" and put_if_absent:
             inside = True
             try:

@@ -8,8 +8,9 @@ from collections.abc import Generator
 
 import pytest
 
+from portable.compute import submitting
 from portable.errors import InvalidArgument, JobFailed, QuotaExceeded
-from tests.compute.core.world import Runner, World, dies, is_preempted, succeeds
+from tests.compute.core.world import EPOCH, Runner, World, dies, is_preempted, succeeds
 
 
 def test_tasks_are_dealt_to_at_most_so_many_machines() -> None:
@@ -68,13 +69,89 @@ def test_the_first_task_that_failed_is_the_jobs_exit_code() -> None:
     )
 
 
-def test_a_shard_that_can_not_be_started_ends_all() -> None:
-    """Nothing is left that runs for half a job."""
-    world = World(refuse=[None, None, QuotaExceeded("2 machines are the limit")])
-    with pytest.raises(QuotaExceeded):
-        world.client(machines=4).submit("true", count=4, name="too-many")
-    assert world.client().job("too-many").status == "failed"
+def test_an_array_that_finds_no_machine_at_all_ends_at_once() -> None:
+    world = World(limit=0)
+    with pytest.raises(QuotaExceeded, match="0 machines are the limit"):
+        world.client(machines=4).submit("true", count=4, name="none")
+    result = world.client().job("none").wait()
+    assert (result.status, result.reason, result.attempts) == ("failed", "no machine", 0)
+    assert (world.time, world.names("active/")) == (EPOCH, [])
+
+
+def test_an_array_goes_on_with_as_many_machines_as_there_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The tasks of the others wait for one of these to end; nothing is tried twice."""
+    world = World(limit=2)
+    job = world.client(machines=4).submit("true", count=4)
+    assert "2 of the 4 machines" in caplog.text
+    assert (job.status, len(world.alive())) == ("starting", 2)
+    result = job.wait()
+    assert (result.status, result.attempts, len(world.launches)) == ("succeeded", 1, 4)
+    assert world.time - EPOCH < 120
+    assert world.side_by_side == []
+    assert not [key for key in world.names() if key.endswith((".pyz", ".zip"))]
+
+
+def test_tasks_that_wait_in_vain_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once nothing of the job has run for the time that a machine may take; what was made stays."""
+    refusal = QuotaExceeded("1 machine is the limit")
+    world = World(refuse=[None, *[refusal] * 1000])
+    monkeypatch.setattr(submitting, "AT_ONCE", 1)
+    job = world.client(machines=3).submit("true", count=4, retries=2)
+    result = job.wait()
+    assert (result.status, result.reason, result.exit_code) == ("failed", "no machine", None)
+    assert result.detail == "tasks 1, 2 found no machine: QuotaExceeded: 1 machine is the limit"
+    assert [task.exit_code for task in result.tasks] == [0, None, None, 0]
+    assert 600 < world.time - EPOCH < 800
     assert world.alive() == []
+    with pytest.raises(InvalidArgument):
+        job.result()
+
+
+def test_tries_are_few_while_others_run_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And soon once one of the machines has ended."""
+
+    def works_long(runner: Runner) -> Generator[float, None, None]:
+        runner.begin()
+        yield from runner.work(7200)
+        runner.exit(0)
+
+    tries: list[float] = []
+    world = World(limit=1, behaviours=[works_long, succeeds])
+    world.step = lambda name: tries.append(world.time) if name == "launch" else None
+    monkeypatch.setattr(submitting, "AT_ONCE", 1)
+    job = world.client(machines=2, heartbeat=60.0).submit("true", count=2, timeout=3 * 3600)
+    for _ in range(7200 // 20):
+        assert job.status in ("starting", "running")
+        world.advance(20)
+    assert 30 < len(tries) < 45
+    assert (job.wait().status, len(world.launches)) == ("succeeded", 2)
+    assert world.time - EPOCH < 7200 + 120
+
+
+def test_tasks_that_wait_are_cancelled_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(limit=1)
+    monkeypatch.setattr(submitting, "AT_ONCE", 1)
+    job = world.client(machines=2).submit("true", count=2)
+    job.cancel()
+    result = job.wait()
+    assert (result.status, len(world.launches)) == ("cancelled", 1)
+    assert [task.reason for task in result.tasks] == ["cancelled", "cancelled"]
+
+
+def test_tasks_that_have_waited_have_all_of_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the others have cost isn't taken off it: each machine has its part of the money."""
+    world = World(limit=1)
+    monkeypatch.setattr(submitting, "AT_ONCE", 1)
+    client = world.client(machines=2, usd_per_hour=1.0)
+    job = client.submit("true", count=2, max_usd=0.5)
+    assert job.wait().status == "succeeded"
+    plans = [json.loads(world.read(f"jobs/{job.id}/{place}/plan.json")) for place in ("0/1", "1/1")]
+    later = max(name for name in world.names(f"jobs/{job.id}/1/") if name.endswith("/plan.json"))
+    for plan in [*plans, json.loads(world.read(later))]:
+        assert (plan["lifetime"], plan["seconds"]) == (900.0, 675.0)
+    assert "/1/1/" not in later
 
 
 def test_tasks_are_told_of_while_they_run() -> None:

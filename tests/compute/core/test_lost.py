@@ -219,7 +219,7 @@ def test_a_launch_that_is_refused_ends_the_job() -> None:
         client.submit("true", name="refused")
     assert (caught.value.provider, caught.value.operation) == ("world", "launch")
     result = client.job("refused").wait()
-    assert (result.status, result.reason) == ("failed", "no start")
+    assert (result.status, result.reason) == ("failed", "no machine")
     assert "8 vCPUs" in result.detail
     assert world.alive() == []
     assert world.names("active/") == []
@@ -263,11 +263,18 @@ def test_a_launch_whose_answer_was_lost_makes_one_machine() -> None:
         assert len(world.launches) == 1
 
 
-def test_no_capacity_for_the_second_attempt_is_the_end() -> None:
-    world = World(behaviours=[dies], refuse=[None, NoCapacity("none left")])
+def test_a_retry_waits_for_a_machine_for_a_while() -> None:
+    """One that isn't there now may be in some minutes; it doesn't count as tried."""
+    refusal = NoCapacity("none left")
+    world = World(behaviours=[dies, succeeds], refuse=[None, *[refusal] * 4, None])
+    result = run(world, retries=1)
+    assert (result.status, result.attempts) == ("succeeded", 2)
+    world = World(behaviours=[dies], refuse=[None, *[refusal] * 100])
     result = run(world, retries=2)
-    assert (result.status, result.reason) == ("failed", "no start")
+    assert (result.status, result.reason, result.attempts) == ("failed", "no machine", 1)
     assert "none left" in result.detail
+    assert 600 < world.time - EPOCH < 900
+    assert 10 < 101 - len(world.refuse) < 15
 
 
 def test_an_exit_that_can_not_be_read_is_a_loss() -> None:

@@ -21,7 +21,7 @@ from portable.adapter import ComputeSettings
 from portable.compute import Compute
 from portable.compute.driver import ComputeCapabilities, Launch
 from portable.compute.types import InstanceInfo
-from portable.errors import PortableError
+from portable.errors import PortableError, QuotaExceeded
 from portable.retry import Surroundings
 from portable.storage import Bucket, SignedRequest
 from portable.storage.around import DriverAround
@@ -130,6 +130,7 @@ class World:
         step: Called before each request of a client, with its name.
         answered: Called when one was carried out, and before the client hears of it.
         refuse: Raised by launches, first things first; `None` lets one through.
+        limit: Launches are refused as long as there are so many machines.
         unlisted: Seconds for which a new machine isn't listed, nor known.
         ending: Seconds that a machine takes to end.
         ends: For each exit.json that was stored: was its machine still there?
@@ -145,6 +146,7 @@ class World:
     step: Callable[[str], None] | None = None
     answered: Callable[[str], None] | None = None
     refuse: list[PortableError | None] = field(default_factory=list)
+    limit: int | None = None
     unlisted: float = 0.0
     ending: float = 0.0
     capabilities: Mapping[str, Any] = field(default_factory=dict)
@@ -326,6 +328,8 @@ class Driver:
     def _launch(self, wanted: Launch) -> InstanceInfo:
         if self._world.refuse and (error := self._world.refuse.pop(0)) is not None:
             raise error
+        if self._world.limit is not None and len(self._world.alive()) >= self._world.limit:
+            raise QuotaExceeded(f"{self._world.limit} machines are the limit")
         if self._world.idempotent:
             for machine in self._world.machines.values():
                 if machine.wanted.token == wanted.token:

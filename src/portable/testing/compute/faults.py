@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from portable.errors import InvalidArgument
+from portable.testing.compute.base import possible
 from portable.testing.compute.jobs_base import JobCaseFixtures, Jobs
 from portable.testing.drivers import Watch
 from portable.testing.faults import Fault, Request, error_answer
@@ -103,6 +104,25 @@ class FaultCases(JobCaseFixtures):
             size, last = size + len(line) + 1, line
         assert size >= MANY
         assert last == "last"
+
+    def test_array_goes_on_without_a_machine_that_is_refused(
+        self, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The tasks that would be its wait, and run once there is one."""
+        from portable.compute import shortage
+
+        if jobs.able.cpus is not None:
+            pytest.skip("an array has one machine here")
+        monkeypatch.setattr(shortage, "SHORTEST_SECONDS", 0.5)
+        with possible():
+            jobs.harness.oracle.refuse("quota")
+        compute = jobs.open_compute(heartbeat=0.3, boot=60.0, machines=2)
+        job = compute.submit("echo task $PORTABLE_TASK_INDEX", count=5, timeout=120)
+        assert job.record.shards == 2
+        result = jobs.ends(job)
+        assert (result.status, result.attempts) == ("succeeded", 1)
+        assert sorted(job.logs()) == [f"[{n}] task {n}" for n in range(5)]
+        compute.close()
 
     def test_machine_that_there_isnt_is_no_job(self, jobs: Jobs) -> None:
         """The error names it; nothing waits, and nothing runs."""
