@@ -1,11 +1,8 @@
-"""Every example runs, unchanged, on the local default and on an S3 server."""
+"""Every example runs, unchanged, on the local default and on an S3 server; jobs in test_jobs.py."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +18,8 @@ from portable.testing.servers import (
     servers_required,
     skip_or_fail,
 )
+from tests.examples.running import EXAMPLES, run
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 DIGITS = EXAMPLES / "01_digits.py"
 FOLDERS = EXAMPLES / "02_folders.py"
 SHARDS = EXAMPLES / "04_torch_shards.py"
@@ -50,22 +47,6 @@ def server() -> Iterator[S3Server]:
             yield running
     except ServerUnavailable as error:
         skip_or_fail(error)
-
-
-def run(script: Path, folder: Path, **variables: str) -> str:
-    """Run *script* in *folder* as a user would, and return what it printed."""
-    inherited = {n: v for n, v in os.environ.items() if not n.startswith(("PORTABLE_", "AWS_"))}
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=folder,
-        env=inherited | {"MPLBACKEND": "Agg", "XDG_CONFIG_HOME": str(folder)} | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_every_example_is_run_here() -> None:
@@ -200,44 +181,6 @@ def test_a_search_finds_the_same_on_a_laptop_and_on_every_cloud(tmp_path: Path) 
             assert picture.startswith(b"\x89PNG")
     assert len(best) == 1
     assert best.pop().startswith("16 of 16 trials; the best: ")
-
-
-def test_a_training_job_does_the_same_on_a_laptop_and_on_rented_machines(tmp_path: Path) -> None:
-    """The machines of the stand-ins run what they boot, as processes."""
-    providers = ("aws", "gcp")
-    image = {"PORTABLE_COMPUTE_PYTHON": sys.executable}  # one that has what is imported
-    with emulate(*providers) as emulation:
-        around = dict(emulation.environment) | image
-        said = {
-            profile: run(TRAINING, tmp_path, **around | {"PORTABLE_PROFILE": profile})
-            for profile in ("local", *providers)
-        }
-    assert [line.split(maxsplit=1)[1] for line in said["local"].splitlines()] == [
-        "trained on 1347 images",
-        "{'accuracy': 0.96}",
-        "succeeded with exit code 0",
-        "runs/training/model.joblib",
-    ]
-    assert len(set(said.values())) == 1
-
-
-def test_a_month_is_scored_once_however_often_the_timer_fires(tmp_path: Path) -> None:
-    first = run(MONTHLY, tmp_path)
-    assert first.splitlines() == [
-        "scores-2026-11: succeeded, 3 tasks",
-        "scores/2026-11/0.json 266",
-        "scores/2026-11/1.json 266",
-        "scores/2026-11/2.json 265",
-    ]
-    assert run(MONTHLY, tmp_path) == first
-    here = portable.open_bucket((tmp_path / ".portable/storage").as_uri())
-    assert len(list(here.list("portable/compute/recent/"))) == 1
-
-
-def test_trials_as_jobs_find_what_trials_from_a_queue_find(tmp_path: Path) -> None:
-    said = run(TRIALS, tmp_path).splitlines()
-    assert len(said) == 17
-    assert said[-1] == "best: {'C': 10, 'gamma': 0.0001} with 0.960"
 
 
 def test_many_gpus_tells_what_each_cloud_would_cost(tmp_path: Path) -> None:
