@@ -119,7 +119,7 @@ class Machine:
 
     def remove(self) -> None:
         """Remove its folder; what can't be removed stays."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
 
     def _write_programs(self) -> None:
         """A script that is written for a cloud's machine switches that off at its end."""
@@ -159,7 +159,7 @@ class Machine:
     def _end(self) -> None:
         (self._folder / "ended").touch()
         for left in self._folder.glob("work-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            _remove(left)
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
@@ -174,6 +174,12 @@ def _environment(folder: Path) -> Mapping[str, str]:
         "PATH": os.pathsep.join((str(folder / "bin"), own, path)),
         MARK: str(folder),
     }
+
+
+def _remove(folder: Path) -> None:
+    """What can't be removed stays."""
+    with contextlib.suppress(RecursionError):  # a thousand folders in one another
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:

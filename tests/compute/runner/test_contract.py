@@ -116,6 +116,14 @@ def test_an_input_that_is_gone_is_named(attempt: Attempt) -> None:
     assert "secret" not in told["detail"]
 
 
+def test_inputs_that_fail_in_an_unforeseen_way_start_no_task(folder: Attempt) -> None:
+    given = {**folder.store.input("x", b"1"), "file": "no\0path"}
+    told = folder.run("echo never", inputs=[given, given])
+    assert told["reason"] == told["tasks"][0]["reason"] == "lost"
+    assert "ValueError" in told["detail"]
+    assert told["segments"]["log"] == 0
+
+
 def test_outputs_are_stored_with_their_sizes_and_checksums(attempt: Attempt) -> None:
     told = attempt.run(
         "mkdir -p out/sub; printf 1234 > out/sub/b; printf 12 > out/a; printf x > single; : > out/empty",
@@ -159,6 +167,25 @@ def test_links_that_lead_out_and_what_is_no_file_are_refused(
     assert told["reason"] == "outputs"
     assert said in told["detail"]
     assert told["outputs"] == []
+
+
+def test_what_can_not_be_stored_keeps_nothing_else_from_it(attempt: Attempt) -> None:
+    """After hours of training a socket in the folder must not cost the model."""
+    told = attempt.run(
+        "mkdir out; echo 1 > out/a; mkfifo out/b; ln -s nowhere out/c; ln -s /etc out/d; echo 2 > z",
+        outputs=["out", "gone", "z"],
+    )
+    assert told["reason"] == told["tasks"][0]["reason"] == "outputs"
+    assert [each["path"] for each in told["outputs"]] == ["out/a", "z"]
+    for said in ("'out/b' is neither", "'out/c' is a link to nothing", "'out/d' is or has"):
+        assert said in told["detail"]
+
+
+def test_outputs_that_fail_in_an_unforeseen_way_are_a_failure(folder: Attempt) -> None:
+    """A task whose outputs aren't stored hasn't succeeded, whatever went wrong."""
+    told = folder.run("touch a", outputs=["a"], put_max="no number")
+    assert told["reason"] == told["tasks"][0]["reason"] == "outputs"
+    assert "couldn't be stored: TypeError" in told["detail"]
 
 
 def test_links_within_the_tasks_folder_are_followed(folder: Attempt) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -128,6 +129,16 @@ def test_a_job_ends_though_something_it_left_holds_its_output(folder: Attempt) -
     folder.run("setsid sleep 65 & echo done")
     assert folder.log == b"done\n"
     assert time.monotonic() - began < 10
+
+
+def test_a_disk_that_is_full_is_an_end_that_is_told(folder: Attempt) -> None:
+    """Another machine may have room."""
+    path = folder.make("echo never", tasks=[0, 1], files={"f": b"x" * 100_000})
+    limited = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh", sys.executable, "-IS", str(path)]
+    subprocess.run(limited, cwd=folder.folder, check=True, stderr=subprocess.PIPE)
+    assert folder.exit["reason"] == "lost"
+    assert folder.exit["detail"] == "the runner failed: OSError: [Errno 27] File too large"
+    assert [each["exit_code"] for each in folder.exit["tasks"]] == [None, None]
 
 
 def test_a_clock_that_is_an_hour_off_changes_nothing(folder: Attempt, tmp_path: Path) -> None:

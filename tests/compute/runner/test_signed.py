@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from portable.compute.runner.failures import Rejected
+from portable.compute.runner.signed import SignedStore
 from portable.testing.faults import Answer, Fault, FaultProxy
 from tests.compute.runner.attempts import SLOTS, Attempt
 from tests.compute.runner.objects import Objects
@@ -39,6 +42,27 @@ def test_a_lost_answer_costs_nothing(signed: Attempt, proxy: FaultProxy, name: s
     assert signed.exit["reason"] == "exit"
     assert signed.log == b"1\n"
     assert signed.store.read("out/0000") == b"2\n"
+
+
+def test_a_start_whose_answer_is_lost_is_looked_for_until_it_is_found(
+    signed: Attempt, proxy: FaultProxy
+) -> None:
+    proxy.add(Fault("lost", method="PUT", path="/started?"))
+    proxy.add(Fault("status", method="GET", path="/started?", answer=Answer(503), times=2))
+    assert signed.run("echo 1")["reason"] == "exit"
+
+
+def test_a_file_that_changes_is_stored_as_it_was_or_not_at_all(
+    signed: Attempt, tmp_path: Path
+) -> None:
+    """What a task has left running may write to it; a request has as many bytes as it says."""
+    store = SignedStore(signed.store.manifest()["signed"])
+    (tmp_path / "file").write_bytes(b"12345")
+    store.put_file("out/0000", str(tmp_path / "file"), 3, lambda: None)
+    assert signed.store.read("out/0000") == b"123"
+    with pytest.raises(Rejected, match="4 bytes less now"):
+        store.put_file("out/0001", str(tmp_path / "file"), 9, lambda: None)
+    assert signed.store.read("out/0001") is None
 
 
 def test_a_download_goes_on_where_it_broke_off(signed: Attempt, proxy: FaultProxy) -> None:

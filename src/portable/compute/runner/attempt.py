@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 
 from .beat import Flushing, Heartbeat
 from .commands import Commands
@@ -32,6 +33,7 @@ START_PATIENCE_SECONDS = 120.0
 END_PATIENCE_SECONDS = 300.0
 PREEMPTED_PATIENCE_SECONDS = 15.0  # a spot machine is there for 30 seconds after the notice
 WITH_OUTPUTS = frozenset(("exit", "timeout"))
+DETAILS = 3  # that are told of outputs
 
 DONE, RUN_TWICE, GIVEN_UP, NO_STORAGE = 0, 3, 4, 5  # what the process exits with
 
@@ -70,12 +72,20 @@ class Attempt:
         folders = Folders(os.path.abspath(f"work-{os.getpid()}"), self._manifest)
         outputs = Outputs(self._manifest, folders, self._store, self._record)
         try:
-            self._work(folders, outputs)
-            outputs.finish(self._wait)
+            self._try(folders, outputs)
             return self._finish()
         finally:
             end_children()
             folders.close()
+
+    def _try(self, folders: Folders, outputs: Outputs) -> None:
+        try:
+            self._work(folders, outputs)
+            outputs.finish(self._wait)
+        except Exception as error:  # noqa: BLE001 - whatever it is, such as a full disk, is told
+            traceback.print_exc()
+            self._loop.stop("lost", f"the runner failed: {type(error).__name__}: {error}")
+            self._begin()  # what has begun has an end
 
     def _work(self, folders: Folders, outputs: Outputs) -> None:
         def ended(index: int, exit_code: int | None, reason: str, seconds: float) -> None:
@@ -143,7 +153,7 @@ class Attempt:
         def fetch() -> None:
             try:
                 folders.fetch(self._store, self._go_on)
-            except (Unfit, Stopped) as error:
+            except BaseException as error:  # noqa: BLE001 - it is raised in the main thread
                 failures.append(error)
 
         self._wait(threading.Thread(target=fetch, daemon=True), start=True)
@@ -218,7 +228,7 @@ class Attempt:
     def _exit(self, reason: str | None, detail: str) -> dict[str, Any]:
         tasks = self._record.tasks(reason)
         spoiled = next((each["reason"] for each in tasks if each["reason"] != "exit"), "exit")
-        details = [detail, *self._record.details[:1]]
+        details = [detail, *self._record.details[:DETAILS]]
         return {
             "reason": reason or spoiled,
             "detail": "; ".join(text for text in details if text),

@@ -79,7 +79,8 @@ class FolderStore:
     def _writing(self, name: str) -> Iterator[tuple[str, str]]:
         target = self._path(name)
         above, last = os.path.split(target)
-        unfinished = os.path.join(above, f"{_UNFINISHED}{last}.{threading.get_ident():x}")
+        own = f"{os.getpid():x}.{threading.get_ident():x}"
+        unfinished = os.path.join(above, f"{_UNFINISHED}{last}.{own}")
         try:
             if above not in self._made:
                 if above != self._folder:

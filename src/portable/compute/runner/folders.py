@@ -34,9 +34,6 @@ class Folders:
         self._used: dict[int, str] = {}
         self._empty: list[str] = []
         self._made = 0
-        os.mkdir(base)
-        if self._wanted or manifest.function:
-            os.mkdir(self.shared)
 
     @property
     def shared(self) -> str:
@@ -53,7 +50,10 @@ class Folders:
         return self.shared if os.path.isdir(self.shared) else self.base
 
     def unpack(self, archive: Archive) -> None:
-        """Write the files that are in the archive."""
+        """Make the folders, and write the files that are in the archive."""
+        os.mkdir(self.base)
+        if self._wanted or self._manifest.function:
+            os.mkdir(self.shared)
         for path in self._manifest.files:
             target = self._target(path)
             with open(target, "wb") as file:
@@ -170,7 +170,8 @@ def _parts(path: str) -> list[str]:
 def _remove(folder: str) -> None:
     import shutil  # 4 ms to import
 
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(RecursionError):  # a thousand folders in one another
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _umask() -> int:

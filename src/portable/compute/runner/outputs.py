@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import stat
 import threading
 import zlib
 
-from .failures import StoreError, TooLarge, Unfit
+from .failures import Rejected, StoreError, TooLarge, Unfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Outputs:
         self._lock = threading.Lock()
         self._used = 0
         self._last: list[Found] = []  # for the last slot
+        self._later: set[int] = set()  # tasks that have something in it
         self._spoiled: list[tuple[int, str]] = []
 
     def add(self, index: int, *, succeeded: bool) -> None:
@@ -93,28 +95,32 @@ class Outputs:
         while (given := self._queue.get()) is not None:
             index, succeeded = given
             try:
-                later = self._store_task(index, succeeded)
-            except (Unfit, StoreError, OSError) as error:
-                self._spoiled.append((index, str(error)))
-                later = False
-            if not later:
+                self._store_task(index, succeeded)
+            except Exception as error:  # noqa: BLE001 - nothing that isn't stored goes untold
+                self._spoil(index, _told(error))
+            if index not in self._later:
                 self._folders.remove(index)
 
-    def _store_task(self, index: int, succeeded: bool) -> bool:
-        later = False
+    def _store_task(self, index: int, succeeded: bool) -> None:
+        folder = self._folders.of(index)
         for path in self._manifest.outputs:
-            for found in find(self._folders.of(index), path, index, missing_ok=not succeeded):
+            for found in find(folder, path, index, self._spoil, missing_ok=not succeeded):
                 if problem := self._too_large(found.path, found.size):
-                    self._spoiled.append((index, problem))  # the others are stored all the same
+                    self._spoil(index, problem)
                     continue
                 slot = self._slot()
                 if slot is None:
-                    with self._lock:
-                        self._last.append(found)
-                    later = True
-                else:
+                    self._later.add(index)
+                    self._last.append(found)
+                    continue
+                try:
                     self._store_file(found, slot)
-        return later
+                except (Unfit, OSError) as error:
+                    self._spoil(index, _unread(found, error))
+
+    def _spoil(self, index: int, problem: str) -> None:
+        """Something of a task can't be stored; the rest is, all the same."""
+        self._spoiled.append((index, problem))
 
     def _slot(self) -> str | None:
         """One for a single file; `None` where only the last one is left."""
@@ -137,8 +143,10 @@ class Outputs:
         except TooLarge as error:
             told = f"the output {name!r} has {size} bytes, which storage refuses: {error}"
             raise Unfit("outputs", told) from error
-        except StoreError as error:
+        except Rejected as error:
             raise Unfit("outputs", f"the output {name!r} couldn't be stored: {error}") from error
+        except StoreError as error:  # for a long time: nor will the others be
+            raise StoreError(f"the output {name!r} couldn't be stored: {error}") from error
 
     def _too_large(self, name: str, size: int) -> str:
         """What is wrong with a file's size; empty where nothing is."""
@@ -160,8 +168,9 @@ class Outputs:
                 self._store_file(self._last[0], slot)
             else:
                 self._store_tar(slot)
-        except (Unfit, OSError) as error:
-            self._spoiled += [(index, str(error)) for index in {each.task for each in self._last}]
+        except Exception as error:  # noqa: BLE001 - as in `_work`
+            for index in {each.task for each in self._last}:
+                self._spoil(index, _told(error))
 
     def _store_tar(self, slot: str) -> None:
         """The rest in one tar; where each file's bytes begin in it is told with it."""
@@ -173,7 +182,12 @@ class Outputs:
             for found in self._last:
                 info = tarfile.TarInfo(f"{found.task}/{found.path}")
                 info.size = found.size
-                with open(found.real, "rb") as file:
+                try:
+                    file = open(found.real, "rb")  # noqa: SIM115
+                except OSError as error:
+                    self._spoil(found.task, _unread(found, error))
+                    continue
+                with file:
                     body = _Checked(file)
                     tar.addfile(info, body)
                 blocks = -(-found.size // tarfile.BLOCKSIZE)
@@ -194,41 +208,68 @@ class Outputs:
         )
 
 
-def find(folder: str, path: str, task: int, *, missing_ok: bool) -> Iterator[Found]:
+def _unread(found: Found, error: Unfit | OSError) -> str:
+    if isinstance(error, Unfit):
+        return error.detail
+    return f"the output {found.path!r} can't be read: {error.strerror or error}"
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, (Unfit, StoreError)):
+        return str(error)
+    return f"the outputs couldn't be stored: {type(error).__name__}: {error}"
+
+
+def find(
+    folder: str,
+    path: str,
+    task: int,
+    spoil: Callable[[int, str], None],
+    *,
+    missing_ok: bool,
+) -> Iterator[Found]:
     """The files of one output, which is a file or a folder, in their order.
 
-    Raises:
-        Unfit: it isn't there, it leads out of the task's folder, or it is neither.
+    *spoil* is told of what isn't there, leads out of the task's folder, or is neither.
     """
-    root = os.path.realpath(folder)
     whole = os.path.join(folder, path)
-    if not os.path.lexists(whole):
-        if missing_ok:
-            return
-        raise Unfit("outputs", f"the task ended well and the output {path!r} isn't there")
-    yield from _below(root, whole, path.rstrip("/"), task, ())
+    if os.path.lexists(whole):
+        problem = functools.partial(spoil, task)
+        yield from _below(os.path.realpath(folder), whole, path.rstrip("/"), task, (), problem)
+    elif not missing_ok:
+        spoil(task, f"the task ended well and the output {path!r} isn't there")
 
 
-def _below(root: str, whole: str, path: str, task: int, above: tuple[str, ...]) -> Iterator[Found]:
+def _below(
+    root: str,
+    whole: str,
+    path: str,
+    task: int,
+    above: tuple[str, ...],
+    problem: Callable[[str], None],
+) -> Iterator[Found]:
     real = os.path.realpath(whole)
     if real != root and not real.startswith(root + os.sep):
-        raise Unfit(
-            "outputs",
+        problem(
             f"the output {path!r} is or has a link to {real}, which is outside of the task's "
-            f"folder: copy what it leads to",
+            f"folder: copy what it leads to"
         )
+        return
     try:
         status = os.stat(real)
+        names = sorted(os.listdir(real)) if stat.S_ISDIR(status.st_mode) else []
     except FileNotFoundError:
-        raise Unfit("outputs", f"the output {path!r} is a link to nothing") from None
+        problem(f"the output {path!r} is a link to nothing")
+        return
+    except OSError as error:
+        problem(f"the output {path!r} can't be read: {error.strerror}")
+        return
     if stat.S_ISREG(status.st_mode):
         yield Found(task, path, real, status.st_size)
-    elif stat.S_ISDIR(status.st_mode):
-        if real in above:
-            raise Unfit("outputs", f"the output {path!r} is a link to a folder that it is in")
-        for name in sorted(os.listdir(real)):
-            yield from _below(
-                root, os.path.join(real, name), f"{path}/{name}", task, (*above, real)
-            )
-    else:
-        raise Unfit("outputs", f"the output {path!r} is neither a file nor a folder")
+    elif not stat.S_ISDIR(status.st_mode):
+        problem(f"the output {path!r} is neither a file nor a folder")
+    elif real in above:
+        problem(f"the output {path!r} is a link to a folder that it is in")
+    for name in names if real not in above else ():
+        inside = os.path.join(real, name)
+        yield from _below(root, inside, f"{path}/{name}", task, (*above, real), problem)

@@ -45,9 +45,7 @@ class SignedStore:
         tries = 0
         while True:
             try:
-                self._send("PUT", self._named(name), data)
-            except _Exists:
-                return unsure and self._is_ours(name, data)
+                return self._create(name, data, unsure=unsure)
             except Rejected:
                 raise
             except StoreError:
@@ -56,8 +54,6 @@ class SignedStore:
                 if time.monotonic() >= end:
                     raise
                 _sleep(tries, lambda: None)
-            else:
-                return True
 
     def exists(self, name: str) -> bool:
         """Is an object there that the client writes?"""
@@ -76,7 +72,7 @@ class SignedStore:
         progress = _Progress(go_on)
         while True:
             with open(path, "rb") as file:
-                body = _Checked(file, go_on)
+                body = _Checked(file, go_on, size)
                 try:
                     self._send("PUT", self._named(name), body, {"Content-Length": str(size)})
                 except Rejected:
@@ -131,12 +127,17 @@ class SignedStore:
         found: dict[str, Any] = self._signed[name]
         return found
 
+    def _create(self, name: str, data: bytes, *, unsure: bool) -> bool:
+        try:
+            self._send("PUT", self._named(name), data)
+        except _Exists:
+            return unsure and self._is_ours(name, data)
+        return True
+
     def _is_ours(self, name: str, data: bytes) -> bool:
         if f"{name}/read" not in self._signed:
             return False
-        with self._open("GET", self._named(f"{name}/read"), None, {}) as answer:
-            found: bytes = answer.read()
-        return found == data
+        return self._send("GET", self._named(f"{name}/read")) == data
 
     def _send(
         self,
@@ -144,12 +145,14 @@ class SignedStore:
         signed: dict[str, Any],
         body: bytes | bytearray | _Checked | None = None,
         headers: dict[str, str] | None = None,
-    ) -> None:
+    ) -> bytes:
+        """One request; what it is answered."""
         try:
             with self._open(method, signed, body, headers or {}) as answer:
-                answer.read()
+                said: bytes = answer.read()
         except _BROKEN as error:
             raise StoreError(str(error)) from error
+        return said
 
     def _open(self, method: str, signed: dict[str, Any], body: Any, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(signed["url"], data=body, method=method)  # noqa: S310
@@ -175,16 +178,23 @@ class _Missing(Rejected):
 
 
 class _Checked:
-    """A file as a request's body, with the checksum of what was read."""
+    """A file as a request's body of so many bytes, with the checksum of what was read.
 
-    def __init__(self, file: IO[bytes], go_on: Callable[[], None]) -> None:
+    What its task has left running may still write to it.
+    """
+
+    def __init__(self, file: IO[bytes], go_on: Callable[[], None], size: int) -> None:
         self._file = file
         self._go_on = go_on
+        self._left = size
         self.checksum = 0
 
     def read(self, size: int = -1) -> bytes:
         self._go_on()
-        data = self._file.read(max(size, _BLOCK))
+        data = self._file.read(min(max(size, _BLOCK), self._left))
+        if not data and self._left:
+            raise Rejected(f"it has {self._left} bytes less now than when its task ended")
+        self._left -= len(data)
         self.checksum = zlib.crc32(data, self.checksum)
         return data
 
