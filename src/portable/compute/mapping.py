@@ -11,6 +11,7 @@ from portable.compute.failing import call_failed, job_failed
 from portable.compute.memory import Memory
 from portable.compute.reading import Results
 from portable.compute.waiting import looks
+from portable.interrupt import deaf
 
 if TYPE_CHECKING:
     from portable.compute.connection import Connection
@@ -45,4 +46,5 @@ def results(connection: Connection, record: JobRecord) -> Iterator[Any]:
                     return
     finally:
         if not done:
-            stop(site, record, memory)
+            with deaf():
+                stop(site, record, memory)
