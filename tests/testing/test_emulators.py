@@ -33,6 +33,8 @@ from portable.testing.emulators import (
 )
 from portable.testing.servers import ServerUnavailable, skip_or_fail
 
+IN_PARTS = bytes(9 * 2**20)
+
 
 @contextmanager
 def emulated(*providers: str) -> Iterator[Emulation]:
@@ -93,6 +95,8 @@ def test_every_provider_at_once() -> None:
         for name in PROVIDERS:
             with portable.profile(name):
                 portable.storage.put("cat", name.encode(), metadata={"of": name})
+                portable.storage.put("in parts", IN_PARTS)
+                assert portable.storage.get("in parts") == IN_PARTS
                 assert portable.storage.sign("cat").url.startswith(servers[name][0])
         for name, read in readers.items():
             assert read() == name.encode()
