@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from portable.compute.advancing import advance
 from portable.compute.looking import look
 from portable.compute.memory import Memory
-from portable.compute.records import JobRecord
+from portable.compute.records import JobRecord, loaded
+from portable.compute.site import NONCE
 from portable.compute.verdicts import verdict
 from portable.errors import PortableError
 
@@ -36,7 +37,7 @@ def reap(site: Site, *, dry_run: bool) -> list[InstanceInfo]:
     for id in active:
         with _kept(errors):
             lost |= _lost(site, id)
-    over: dict[str, bool] = {}
+    over: dict[str, str | None] = {}
     found = [
         machine
         for machine in site.machines()
@@ -107,10 +108,13 @@ def _lost(site: Site, id: str) -> set[str]:
     return found
 
 
-def _is_left(site: Site, machine: InstanceInfo, ended: dict[str, bool]) -> bool:
+def _is_left(site: Site, machine: InstanceInfo, over: dict[str, str | None]) -> bool:
     """Is it past its deadline, or is its job over?
 
     A job that isn't in this storage may be in another one: only its deadline counts.
+
+    Args:
+        over: The nonces of jobs that have ended, as far as they were looked at.
     """
     deadline = machine.tags.get("portable-deadline", "")
     if deadline.isdigit() and site.clock.now().timestamp() > int(deadline):
@@ -118,6 +122,16 @@ def _is_left(site: Site, machine: InstanceInfo, ended: dict[str, bool]) -> bool:
     id = machine.tags.get("portable-job")
     if not id:
         return False
-    if id not in ended:
-        ended[id] = site.shelf.bucket.exists(site.shelf.job(id, "result.json"))
-    return ended[id]
+    if id not in over:
+        over[id] = _nonce_of_ended(site, id)
+    nonce = over[id]
+    return nonce is not None and machine.tags.get(NONCE, nonce) == nonce
+
+
+def _nonce_of_ended(site: Site, id: str) -> str | None:
+    """What tells a job that has ended from others of its name; `None` where none has."""
+    shelf = site.shelf
+    if not shelf.bucket.exists(shelf.job(id, "result.json")):
+        return None
+    data = shelf.read(shelf.job(id, "job.json"))
+    return None if data is None else str(loaded(data).get("nonce", ""))

@@ -25,6 +25,7 @@ GRACE_LOCAL_SECONDS = 3.0
 TAG_MAX = 63
 LAUNCH = "launch"  # the operation of errors that say why there is no machine
 MARK = {"portable": "1"}
+NONCE = "portable-nonce"  # a tag: other storage may have a job of the same name
 
 
 class Site:
@@ -113,12 +114,15 @@ class Site:
             return self.connection.call(lambda: self.connection.driver.get(id))
 
     def machines(
-        self, id: str | None = None, shard: int | None = None, attempt: int | None = None
+        self,
+        record: JobRecord | None = None,
+        shard: int | None = None,
+        attempt: int | None = None,
     ) -> list[InstanceInfo]:
         """Machines that `portable` made: all, or a job's, or an attempt's."""
         tags = dict(MARK)
-        if id is not None:
-            tags["portable-job"] = id
+        if record is not None:
+            tags |= {"portable-job": record.id, NONCE: record.nonce}
         if shard is not None:
             tags |= {"portable-shard": str(shard), "portable-attempt": str(attempt)}
         with self.connection.located("list"):
@@ -136,6 +140,7 @@ class Site:
         return {
             **MARK,
             "portable-job": record.id,
+            NONCE: record.nonce,
             "portable-shard": str(shard),
             "portable-attempt": str(attempt),
             "portable-owner": record.owner,

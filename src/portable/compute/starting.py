@@ -52,7 +52,7 @@ def start(
     """
     shelf = site.shelf
     plan = Plan(
-        name=machine_name(site, record.id, shard, number),
+        name=machine_name(site, record, shard, number),
         token=str(uuid.uuid5(_SPACE, f"{record.id} {record.nonce} {shard} {number}")),
         tasks=tuple(tasks),
         seconds=span.seconds,
@@ -98,16 +98,19 @@ def _found(
     site: Site, record: JobRecord, shard: int, number: int
 ) -> tuple[InstanceInfo, Choice] | None:
     """The machine that another client started for this attempt, and never told of."""
-    for machine in site.machines(record.id, shard, number):
+    for machine in site.machines(record, shard, number):
         if machine.state != "terminated":
             chosen = (each for each in record.choices if each.machine == machine.machine)
             return machine, next(chosen, record.choices[0])
     return None
 
 
-def machine_name(site: Site, id: str, shard: int, number: int) -> str:
-    """The same for every client; short enough for the provider."""
-    name = f"portable-{id}-{shard}-{number}"
+def machine_name(site: Site, record: JobRecord, shard: int, number: int) -> str:
+    """The same for every client; short enough for the provider, and no other job's.
+
+    There may be a job of this name in other storage, and there may have been one here.
+    """
+    name = f"portable-{record.id}-{record.nonce[:6]}-{shard}-{number}"
     if len(name) <= site.able.name_max:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()

@@ -68,5 +68,5 @@ def _machines(site: Site, record: JobRecord, seen: Seen, memory: Memory) -> set[
         launched.id for place, launched in noted.items() if launched and place not in memory.ended
     }
     if not (site.able.idempotent and noted and all(noted.values())):
-        left |= {each.id for each in site.machines(record.id) if each.state != "terminated"}
+        left |= {each.id for each in site.machines(record) if each.state != "terminated"}
     return left

@@ -123,7 +123,7 @@ def _machines_of(
 ) -> Iterable[str]:
     if launched is not None:
         return [launched.id]
-    return [each.id for each in site.machines(record.id, attempt.shard, attempt.number)]
+    return [each.id for each in site.machines(record, attempt.shard, attempt.number)]
 
 
 def _gone(site: Site, record: JobRecord, attempt: Attempt, memory: Memory) -> Exit | None:

@@ -310,6 +310,7 @@ def test_a_boot_script_is_short_and_tells_no_secret() -> None:
     assert set(launch.tags) == {
         "portable",
         "portable-job",
+        "portable-nonce",
         "portable-shard",
         "portable-attempt",
         "portable-owner",

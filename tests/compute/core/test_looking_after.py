@@ -136,6 +136,27 @@ def test_reap_ends_what_a_vanished_client_left() -> None:
     assert (found.id, world.alive()) == ("m-0", [])
 
 
+def test_jobs_of_one_name_in_two_storages_leave_each_other_alone() -> None:
+    """Their machines are in one account: an end here, and `reap`, leave that one running."""
+
+    def works_long(runner: Runner) -> Generator[float, None, None]:
+        runner.begin()
+        yield from runner.work(400)
+        runner.exit(0)
+
+    here, there = World(idempotent=False), World(idempotent=False, behaviours=[works_long])
+    there.machines, there._born = here.machines, here._born
+    theirs = there.client().submit("true", name="train")
+    ours = here.client().submit("true", name="train")
+    assert ours.wait().status == "succeeded"
+    assert here.client().reap(dry_run=False) == []
+    (left,) = here.alive()
+    assert left.wanted is there.launches[0]
+    assert left.wanted.name != here.launches[0].name
+    assert theirs.wait().attempts == 1
+    assert here.alive() == []
+
+
 def test_reap_goes_on_where_one_job_fails() -> None:
     world = World(behaviours=[falls_silent])
     for name in ("a", "b"):

@@ -75,6 +75,16 @@ class OrphanCases(JobCaseFixtures):
         assert jobs.submit(command, name=name).status == "succeeded"
         assert jobs.machines(name) == []
 
+    def test_name_is_free_again_once_its_records_are_deleted(self, jobs: Jobs) -> None:
+        """What is left of the first job's machine isn't taken for the second one's."""
+        name = f"j{uuid.uuid4().hex[:8]}"
+        jobs.ends(jobs.submit("echo first", name=name))
+        folder = jobs.compute._connection.settings.folder
+        jobs.bucket.delete_prefix(f"{folder}/jobs/{name}/").raise_for_errors()
+        again = jobs.submit("echo second", name=name)
+        assert jobs.ends(again).status == "succeeded"
+        assert list(again.logs()) == ["second"]
+
     def test_lost_answer_starts_one_machine(self, jobs: Jobs) -> None:
         """The job runs once, on the machine whose answer was lost."""
         with possible():
