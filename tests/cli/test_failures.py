@@ -142,3 +142,10 @@ def test_no_secret_of_a_url_is_repeated(run: Run) -> None:
             outcome = run("stat", url, *words)
             assert outcome.code == 2
             assert "hunter2" not in outcome.err
+
+
+@pytest.mark.parametrize("group", ["queue", "config", "instances"])
+def test_a_group_alone_shows_its_help_and_no_empty_error(run: Run, group: str) -> None:
+    outcome = run(group)
+    assert (outcome.code, outcome.err) == (2, "")
+    assert "Commands" in outcome.text

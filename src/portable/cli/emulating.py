@@ -43,9 +43,9 @@ def emulate(
 ) -> None:
     """Start stand-ins of providers on this machine, until Ctrl-C.
 
-    It prints how to use them. With a program after [bold]--[/bold], that is run with them, and
-    they are stopped when it ends: [bold]portable emulate aws -- pytest[/bold]. Each provider is a
-    profile then, and the first is the default.
+    It prints how to use them: each provider is a profile then, and the first is the default. With
+    a program after [bold]--[/bold], that is run with them, and they are stopped when it ends:
+    [bold]portable emulate aws -- pytest[/bold].
     """
     from portable.testing.emulators import started
     from portable.testing.servers import ServerUnavailable

@@ -79,8 +79,8 @@ def report(error: Exception, *, as_json: bool, verbose: bool) -> int:
         traceback.print_exception(error)
     if as_json:
         sys.stderr.write(json.dumps({"error": as_document(error)}, ensure_ascii=False) + "\n")
-    else:
-        tell(_line(error), hint=_hint(error))
+    elif line := _line(error):  # none, where `portable queue` alone has printed its help
+        tell(line, hint=_hint(error))
     return exit_code(error)
 
 

@@ -109,11 +109,13 @@ def named_service(kind: Kind, active: ActiveProfile, name: str, problems: Proble
     if not isinstance(known, Mapping):
         raise problems.last(where, f"must be a table, not {shown(known)}")
     if name not in known:
-        raise problems.last(
-            where,
-            f"there is no {kind.one} {shown(name)}{did_you_mean(name, known)}; there is "
-            f"{listed(known) or 'none'}, and a URL needs none",
+        others = (
+            f"; there is {listed(known)}, and a URL needs none"
+            if known
+            else ", nor any other: add it there, or give a URL"
         )
+        problem = f"there is no {kind.one} {shown(name)}{did_you_mean(name, known)}{others}"
+        raise problems.last(where, problem)
     place = Place(f"{where}.{shown_name(name)}", keyed=True, folder=_folder(active))
     return _read(kind, known[name], place, active, problems)
 

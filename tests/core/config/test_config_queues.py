@@ -49,6 +49,12 @@ def test_a_profile_names_its_queue_and_more_of_them(write: Write) -> None:
         resolve_queue("trial")
 
 
+def test_a_name_in_a_profile_that_has_none_is_told_what_to_do(write: Write) -> None:
+    write('[p]\nprovider="line"')
+    with pytest.raises(ConfigError, match="no queue 'jobs', nor any other: add it there, or give "):
+        resolve_queue("jobs")
+
+
 def test_without_settings_it_is_the_default_queue(write: Write) -> None:
     write('[p]\nprovider="line"')
     assert resolve_queue().settings == LineSettings(name="default")
