@@ -1,4 +1,4 @@
-"""Jobs on this machine: how soon they start, and many small ones beside joblib and GNU parallel.
+"""Jobs on this machine: how soon they start and are seen, and many small ones beside other tools.
 
 A job is submitted and waited for through the public API: its record, its archive and a runner of
 its own are in its time. joblib is given both ways: with its pool started anew, as a job's runner is,
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import portable
+from benchmarks.looks import followed_log, past_jobs
 from benchmarks.timing import Row, Work, as_table, measure
 
 TASKS = 1000
@@ -34,8 +35,10 @@ def run(rounds: int) -> str:
             _calls(f"{TASKS:,} calls that return at once", 0.0, rounds),
             _calls(f"{TASKS:,} calls of 1 ms", 0.001, rounds),
         ]
+        seen = f"{followed_log()}\n{past_jobs(folder, rounds)}"
     title = f"Many small tasks, {os.cpu_count()} at once"
-    return f"{starts}\n{as_table(title, rows, 'portable', (COLD, WARM, PARALLEL))}"
+    table = as_table(title, rows, "portable", (COLD, WARM, PARALLEL))
+    return f"{starts}\n{table}\n### Jobs seen\n\n{seen}"
 
 
 @contextmanager

@@ -30,6 +30,7 @@ TRAINING = EXAMPLES / "08_training_job.py"
 MONTHLY = EXAMPLES / "09_monthly_scores.py"
 TRIALS = EXAMPLES / "10_search_jobs.py"
 MANY_GPUS = EXAMPLES / "11_many_gpus.py"
+FIRST_JOB = EXAMPLES / "12_first_job.py"
 TABLE = EXAMPLES / "03_table_and_checkpoint.py"
 STORED = {
     "datasets/digits.npz",
@@ -63,6 +64,7 @@ def test_every_example_is_run_here() -> None:
         MONTHLY.name,
         TRIALS.name,
         MANY_GPUS.name,
+        FIRST_JOB.name,
     }
 
 

@@ -5,6 +5,7 @@ The machines of the stand-ins run what they boot, as processes. On Ray: tests/co
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from portable.testing.servers import ServerUnavailable, skip_or_fail
 from tests.examples.running import EXAMPLES, run
 
 PROFILES = ("local", *(PROVIDERS if sys.platform == "linux" else ()))
+
+TOLD = ["submit", "status", "machine", "log", "log", "result", "output", "took", "machine"]
 
 pytestmark = pytest.mark.xdist_group("examples of jobs")
 
@@ -43,6 +46,23 @@ def around(request: pytest.FixtureRequest, clouds: Mapping[str, str]) -> dict[st
         "PORTABLE_COMPUTE_PYTHON": sys.executable,
         "OPENBLAS_NUM_THREADS": "1",  # a fit of a fifth of a second isn't faster by more
     }
+
+
+def test_a_first_job_is_told_of_to_its_end(around: dict[str, str], tmp_path: Path) -> None:
+    """With its machine, its log, what it made and cost, and that the machine is gone."""
+    said = run(EXAMPLES / "12_first_job.py", tmp_path, **around)
+    told = [line.split(maxsplit=1) for line in said.splitlines()]
+    assert [what for what, _ in told] == TOLD
+    words = [re.sub(r" \(\w+\)$", "", each) for _, each in told]
+    assert words[3:7] == [
+        "task 0 of 1",
+        "done",
+        "succeeded with exit code 0",
+        "runs/first/accuracy 0.93",
+    ]
+    assert words[8] == "terminated"
+    cost = float(words[7].rpartition("$")[2])
+    assert (cost > 0) is (around["PORTABLE_PROFILE"] != "local")
 
 
 def test_a_training_is_the_same_job_everywhere(around: dict[str, str], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle looks into /proc"),
     pytest.mark.xdist_group("ray"),
 ]
-EXAMPLE = Path(__file__).parents[3] / "examples" / "10_search_jobs.py"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 WAIT = 60.0
 
 
@@ -110,17 +110,37 @@ def test_map_with_a_name_is_an_array_of_jobs(compute: Compute) -> None:
     assert compute.job("squares").record.count == 3
 
 
-def test_search_runs_on_a_cluster_as_its_text_says(cluster: RayServer, tmp_path: Path) -> None:
+def run(script: str, cluster: RayServer, folder: Path, url: str = "ray://auto") -> list[str]:
     inherited = {n: v for n, v in os.environ.items() if not n.startswith("PORTABLE_")}
     said = subprocess.run(
-        [sys.executable, str(EXAMPLE)],
-        cwd=tmp_path,
-        env=inherited | {"PORTABLE_COMPUTE": "ray://auto", "RAY_ADDRESS": cluster.address},
+        [sys.executable, str(EXAMPLES / script)],
+        cwd=folder,
+        env=inherited | {"PORTABLE_COMPUTE": url, "RAY_ADDRESS": cluster.address},
         capture_output=True,
         text=True,
         check=False,
         timeout=110,
     )
     assert said.returncode == 0, said.stderr
-    assert len(said.stdout.splitlines()) == 17
-    assert said.stdout.splitlines()[-1] == "best: {'C': 10, 'gamma': 0.0001} with 0.960"
+    return said.stdout.splitlines()
+
+
+def test_search_runs_on_a_cluster_as_its_text_says(cluster: RayServer, tmp_path: Path) -> None:
+    said = run("10_search_jobs.py", cluster, tmp_path)
+    assert len(said) == 17
+    assert said[-1] == "best: {'C': 10, 'gamma': 0.0001} with 0.960"
+
+
+def test_first_job_is_told_of_as_everywhere(cluster: RayServer, tmp_path: Path) -> None:
+    """What a cluster costs isn't known."""
+    said = run("12_first_job.py", cluster, tmp_path, "ray://auto?shared_files=true")
+    told = [line.split(maxsplit=1) for line in said]
+    assert [what for what, _ in told] == (
+        ["submit", "status", "machine", "log", "log", "result", "output", "took", "machine"]
+    )
+    assert told[2][1].endswith("price unknown")
+    assert [words for _, words in told[5:7]] == [
+        "succeeded with exit code 0",
+        "runs/first/accuracy 0.93",
+    ]
+    assert told[8][1] == "terminated"
