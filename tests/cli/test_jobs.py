@@ -66,6 +66,13 @@ def test_a_job_is_found_again_by_its_name(run: Run) -> None:
     assert run("jobs").lines[1].split()[:3] == ["again", "succeeded", "0"]
 
 
+def test_a_submit_that_was_broken_off_hides_no_other_job(run: Run) -> None:
+    """Its mark is there, and nothing else."""
+    run("run", "--name", "done", "-f", "--", "true")
+    portable.storage.put("portable/compute/recent/0000000000000-broken-off", b"")
+    assert [row["id"] for row in documents(run("jobs", "--json"))] == ["done"]
+
+
 def test_a_job_that_runs_can_be_cancelled(run: Run) -> None:
     run("run", "--name", "long", "--", "sleep 600")
     (row,) = documents(run("jobs", "--active", "--json"))

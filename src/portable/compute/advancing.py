@@ -66,6 +66,7 @@ def advance(site: Site, record: JobRecord, memory: Memory) -> Standing:
     """Do what is due, until nothing is, and tell how the job stands.
 
     Raises:
+        JobNotFound: somebody has deleted it.
         PortableError: a step failed in a way that may pass; the next call tries it again.
     """
     mine = record.place == site.place
@@ -74,6 +75,8 @@ def advance(site: Site, record: JobRecord, memory: Memory) -> Standing:
         seen = look(site.shelf, record.id)
         if "result.json" in seen.own:
             return _ended(site, record, seen, memory, mine=mine)
+        if "job.json" not in seen.own:
+            raise _deleted(record)
         if not mine:
             return Standing(_status(seen), seen)
         try:
@@ -99,13 +102,17 @@ def advance(site: Site, record: JobRecord, memory: Memory) -> Standing:
 def _ended(site: Site, record: JobRecord, seen: Seen, memory: Memory, *, mine: bool) -> Standing:
     data = site.shelf.read(site.shelf.job(record.id, "result.json"))
     if data is None:
-        raise JobNotFound(f"the job {record.id!r} was deleted meanwhile")
+        raise _deleted(record)
     result = decoded_result(data)
     if mine and not memory.tidied:
         if site.shelf.bucket.exists(site.shelf.active(record.id)):
             tidy(site, record, seen, memory, result)
         memory.tidied = True
     return Standing(result.status, seen, result)
+
+
+def _deleted(record: JobRecord) -> JobNotFound:
+    return JobNotFound(f"the job {record.id!r} was deleted meanwhile")
 
 
 def _tried(site: Site, record: JobRecord, seen: Seen, memory: Memory, shard: int) -> _Step:

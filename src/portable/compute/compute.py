@@ -279,6 +279,9 @@ class Compute:
     def jobs(self, *, active: bool | None = None, limit: int | None = None) -> Iterator[Job]:
         """Jobs, the newest first, by the time at which they were submitted.
 
+        Nothing is known of them yet: one whose `submit` was broken off, or that was deleted, raises
+        `JobNotFound` when it is looked at.
+
         Args:
             active: True is those that haven't ended, False those that have; all unless given.
             limit: At most so many.

@@ -96,6 +96,19 @@ def test_a_job_that_there_is_not() -> None:
         client.job("../nope")
 
 
+def test_a_job_that_was_deleted_is_not_started_anew() -> None:
+    """Whoever still has a handle of it is told."""
+    world = World()
+    job = world.client().submit("true", name="gone")
+    for key in world.names("jobs/gone/"):
+        del world.storage._store.objects[f"portable/compute/{key}"]
+    world.advance(120)
+    for look in (lambda: job.status, job.wait, lambda: list(job.logs(follow=True))):
+        with pytest.raises(JobNotFound, match="'gone' was deleted meanwhile"):
+            look()
+    assert len(world.launches) == 1
+
+
 def test_a_job_of_another_place_is_looked_at_only() -> None:
     """Its machines aren't this place's: nothing is given up because they aren't known here."""
     world = World(behaviours=[falls_silent])

@@ -14,6 +14,7 @@ from portable.cli.commands import command
 from portable.cli.jobs import telling
 from portable.cli.jobs.naming import Where, opened
 from portable.cli.session import Session
+from portable.errors import JobNotFound
 
 if TYPE_CHECKING:
     from portable.compute import Job
@@ -60,13 +61,18 @@ def _looked_at(found: Iterator[Job]) -> Iterator[dict[str, Any]]:
     from portable.threads import ContextThreads
 
     with ContextThreads(LOOKS_AT_ONCE) as pool:
-        yield from pool.map(partial(_row, datetime.now(UTC).timestamp()), found)
+        rows = pool.map(partial(_row, datetime.now(UTC).timestamp()), found)
+        yield from (row for row in rows if row is not None)
 
 
-def _row(now: float, job: Job) -> dict[str, Any]:
+def _row(now: float, job: Job) -> dict[str, Any] | None:
+    """What is told of a job; `None` where its submit was broken off, or it was deleted."""
     from portable.compute.types import ENDED
 
-    record, status = job.record, job.status
+    try:
+        record, status = job.record, job.status
+    except JobNotFound:
+        return None
     result = job.wait() if status in ENDED else None
     return {
         "id": job.id,
