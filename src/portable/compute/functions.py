@@ -7,6 +7,7 @@ import binascii
 import os
 import pickle
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 from portable.compute.records import loaded
 from portable.errors import IntegrityError, InvalidArgument, MissingDependency
+
+_registering = threading.RLock()  # cloudpickle's list of modules is the process's
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,15 @@ def _by_value(cloudpickle: Any, function: Callable[..., Any]) -> Iterator[None]:
     if module is None or module.__name__ == "__main__" or not _is_here(module):
         yield
         return
-    cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        cloudpickle.unregister_pickle_by_value(module)
+    with _registering:
+        if module.__name__ in cloudpickle.list_registry_pickle_by_value():
+            yield  # by the user, who wants it to stay
+            return
+        cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 def _is_here(module: ModuleType) -> bool:
