@@ -97,7 +97,7 @@ def check_env(env: Mapping[str, str] | None) -> dict[str, str]:
         _check_text(value, f"the variable {name}")
     if sum(len(name) + len(value) for name, value in env.items()) > ENV_MAX:
         raise InvalidArgument(
-            f"env has more than {ENV_MAX} characters; put what is large into a file, with 'files'"
+            f"env has more than {ENV_MAX} bytes; put what is large into a file, with 'files'"
         )
     return dict(env)
 
@@ -118,7 +118,7 @@ def check_places(places: Mapping[str, str] | None, what: str) -> dict[str, str]:
         if not isinstance(path, str) or not isinstance(key, str):
             raise InvalidType(f"{what} maps str to str, unlike {path!r}: {key!r}")
         try:
-            found[check_key(path.rstrip("/"))] = key
+            checked = check_key(path.rstrip("/"))
         except InvalidKey as error:
             raise InvalidArgument(
                 f"{what}: {path!r} is no path in a task's folder: {error.message}"
@@ -132,6 +132,9 @@ def check_places(places: Mapping[str, str] | None, what: str) -> dict[str, str]:
 
 def check_outputs(outputs: Mapping[str, str] | None, *, count: int, ours: str) -> dict[str, str]:
     """``outputs``: an array's have each task's index in them."""
+        if checked in found:
+            raise InvalidArgument(f"{what}: {checked!r} is named twice")
+        found[checked] = key
     found = check_places(outputs, "outputs")
     for path, given in found.items():
         target = given.rstrip("/")
@@ -142,11 +145,17 @@ def check_outputs(outputs: Mapping[str, str] | None, *, count: int, ours: str) -
     return found
 
 
+    paths: dict[str, str] = {}  # by where they go
 def check_target(target: str, ours: str) -> str:
     """Where an output may go: any key but the jobs' own."""
     check_key(target)
     if target == ours or target.startswith(f"{ours}/"):
         raise InvalidArgument(f"outputs: {target!r} is where jobs themselves are kept")
+        if (other := paths.setdefault(target, path)) != path:
+            raise InvalidArgument(
+                f"outputs: {other!r} and {path!r} would both be stored as {target!r}; give each a "
+                f"place of its own"
+            )
     return target
 
 

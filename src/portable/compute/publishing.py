@@ -5,6 +5,7 @@ What a machine says is what a stranger says: a name that leads elsewhere is refu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -44,6 +45,14 @@ def publish(site: Site, record: JobRecord, made: list[tuple[Attempt, Stored]]) -
             wanted.append((attempt, stored, target_of(record, stored, site.shelf.folder)))
         except (InvalidArgument, InvalidKey) as error:
             found.problems.append(f"the output {stored.path!r} was refused: {error.message}")
+    times = Counter(target for _, _, target in wanted)
+    for attempt, stored, target in wanted:
+        if times[target] > 1:
+            found.problems.append(
+                f"the output {stored.path!r} isn't the only one that would be {target!r}. It is "
+                f"kept as {_source(site, record, attempt, stored)!r}"
+            )
+    wanted = [each for each in wanted if times[each[2]] == 1]
     if not wanted:
         return found
 
@@ -83,12 +92,11 @@ def target_of(record: JobRecord, stored: Stored, ours: str) -> str:
 
 def _place(site: Site, record: JobRecord, attempt: Attempt, stored: Stored, target: str) -> str:
     """Put one file where it belongs; what is wrong with it, or nothing."""
-    name = f"out/{stored.slot}"
-    info = attempt.objects.get(name)
+    info = attempt.objects.get(f"out/{stored.slot}")
     if info is None:
         return f"the output {stored.path!r} isn't where its machine says it is"
     bucket = site.shelf.bucket
-    source = site.shelf.attempt(record.id, attempt.shard, attempt.number, name)
+    source = _source(site, record, attempt, stored)
     try:
         if stored.offset is not None:
             bucket.put(target, _pieces(site, source, stored.offset, stored.size))
@@ -104,6 +112,10 @@ def _place(site: Site, record: JobRecord, attempt: Attempt, stored: Stored, targ
             f"kept as {source!r}"
         )
     return ""
+
+
+def _source(site: Site, record: JobRecord, attempt: Attempt, stored: Stored) -> str:
+    return site.shelf.attempt(record.id, attempt.shard, attempt.number, f"out/{stored.slot}")
 
 
 def _pieces(site: Site, source: str, offset: int, size: int) -> Iterator[bytes]:

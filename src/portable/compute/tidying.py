@@ -41,12 +41,12 @@ def _unpublished(
     site: Site, record: JobRecord, seen: Seen, memory: Memory, result: JobResult
 ) -> set[str]:
     """What the machines stored and couldn't be put where it belongs: it isn't removed."""
-    kept = set()
+    kept, published = set(), set(result.outputs)
     for attempt in seen.attempts():
         ending = memory.exit(site, record, attempt)
         for stored in ending.outputs if ending else ():
             try:
-                there = target_of(record, stored, site.shelf.folder) in result.outputs
+                there = target_of(record, stored, site.shelf.folder) in published
             except (InvalidArgument, InvalidKey):
                 there = False
             if not there:

@@ -103,6 +103,20 @@ def test_a_machine_can_not_write_elsewhere(case: str) -> None:
     assert stored(world) == {"evil": b"mine", "runs/good": b"bbb"}
 
 
+def test_outputs_of_one_name_are_kept_apart() -> None:
+    """Neither is lost under the other; what has a name of its own is where it belongs."""
+    outputs = (one("out/log", "0000"), one("log", "0001"), one("out/a", "0002"))
+    slots = {"0000": b"aaa", "0001": b"bbb", "0002": b"ccc"}
+    world = World(behaviours=[making(*outputs, slots=slots)])
+    result = run(world, {"out": "runs/7", "log": "runs/7/log"}, name="both")
+    assert (result.status, result.reason) == ("failed", "outputs")
+    assert "'out/log' isn't the only one that would be 'runs/7/log'" in result.detail
+    assert "jobs/both/0/1/out/0001" in result.detail
+    assert stored(world) == {"runs/7/a": b"ccc"}
+    kept = [world.read(f"jobs/both/0/1/out/{slot}") for slot in ("0000", "0001")]
+    assert kept == [b"aaa", b"bbb"]
+
+
 def test_members_outside_of_their_tar_are_a_loss() -> None:
     rest = {
         "task": 0,
