@@ -16,6 +16,7 @@ from portable.values import Seconds, check_count, seconds
 NAME_MAX = 40
 TIMEOUT_MAX = timedelta(days=6.5).total_seconds()  # signed requests live 7 days
 ENV_MAX = 64 * 1024
+WORD_MAX = 128 * 1024  # Linux's MAX_ARG_STRLEN, with a NUL at the end: execve(2)
 COUNT_MAX = 100_000
 INDEX = "{index}"
 
@@ -61,6 +62,11 @@ def command_of(command: object) -> tuple[str, ...]:
         if not isinstance(word, str):
             raise InvalidType(f"the command's words are str, not {type(word).__name__}: {word!r}")
         _check_text(word, "the command")
+        if len(word.encode()) >= WORD_MAX:
+            raise InvalidArgument(
+                f"a word of the command has {len(word.encode())} bytes, and a machine takes at most "
+                f"{WORD_MAX - 1}; put it into a file, which goes along when the command names it"
+            )
     return words
 
 
@@ -68,8 +74,11 @@ def words_of(command: str | Sequence[str]) -> list[str]:
     """What may be the name of a file."""
     if not isinstance(command, str):
         return list(command)
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)  # "a.py;b.py" are two
+    lexer.whitespace_split = True
+    lexer.commenters = ""
     try:
-        return shlex.split(command)
+        return list(lexer)
     except ValueError:  # only the shell knows what it means
         return command.split()
 
@@ -95,7 +104,7 @@ def check_env(env: Mapping[str, str] | None) -> dict[str, str]:
             )
         _check_text(name, "env")
         _check_text(value, f"the variable {name}")
-    if sum(len(name) + len(value) for name, value in env.items()) > ENV_MAX:
+    if sum(len(text.encode()) for pair in env.items() for text in pair) > ENV_MAX:
         raise InvalidArgument(
             f"env has more than {ENV_MAX} bytes; put what is large into a file, with 'files'"
         )
@@ -123,6 +132,9 @@ def check_places(places: Mapping[str, str] | None, what: str) -> dict[str, str]:
             raise InvalidArgument(
                 f"{what}: {path!r} is no path in a task's folder: {error.message}"
             ) from error
+        if checked in found:
+            raise InvalidArgument(f"{what}: {checked!r} is named twice")
+        found[checked] = key
     for path in found:
         for other in found:
             if path != other and path.startswith(f"{other}/"):
@@ -132,30 +144,27 @@ def check_places(places: Mapping[str, str] | None, what: str) -> dict[str, str]:
 
 def check_outputs(outputs: Mapping[str, str] | None, *, count: int, ours: str) -> dict[str, str]:
     """``outputs``: an array's have each task's index in them."""
-        if checked in found:
-            raise InvalidArgument(f"{what}: {checked!r} is named twice")
-        found[checked] = key
     found = check_places(outputs, "outputs")
+    paths: dict[str, str] = {}  # by where they go
     for path, given in found.items():
         target = given.rstrip("/")
         if count > 1 and INDEX not in target:
             target = f"{target}/{INDEX}"
         check_target(target.replace(INDEX, "0"), ours)
-        found[path] = target
-    return found
-
-
-    paths: dict[str, str] = {}  # by where they go
-def check_target(target: str, ours: str) -> str:
-    """Where an output may go: any key but the jobs' own."""
-    check_key(target)
-    if target == ours or target.startswith(f"{ours}/"):
-        raise InvalidArgument(f"outputs: {target!r} is where jobs themselves are kept")
         if (other := paths.setdefault(target, path)) != path:
             raise InvalidArgument(
                 f"outputs: {other!r} and {path!r} would both be stored as {target!r}; give each a "
                 f"place of its own"
             )
+        found[path] = target
+    return found
+
+
+def check_target(target: str, ours: str) -> str:
+    """Where an output may go: any key but the jobs' own."""
+    check_key(target)
+    if target == ours or target.startswith(f"{ours}/"):
+        raise InvalidArgument(f"outputs: {target!r} is where jobs themselves are kept")
     return target
 
 

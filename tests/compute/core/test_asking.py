@@ -60,7 +60,15 @@ REFUSED: dict[str, tuple[dict[str, Any], type[PortableError], str]] = {
     "env name": ({"env": {"A=B": "x"}}, InvalidArgument, "can't be the name"),
     "env of numbers": ({"env": {"A": 1}}, InvalidType, "type str"),
     "env of ours": ({"env": {"PORTABLE_JOB": "x"}}, InvalidArgument, "set by portable"),
-    "env too long": ({"env": {"A": "x" * 70000}}, InvalidArgument, "65536 characters"),
+    "env too long": ({"env": {"A": "x" * 70000}}, InvalidArgument, "65536 bytes"),
+    "env of wide letters": ({"env": {"A": "日" * 30000}}, InvalidArgument, "65536 bytes"),
+    "a word too long": ({"command": "x" * 131072}, InvalidArgument, "131072 bytes, and a machine"),
+    "one path twice": ({"outputs": {"a": "x", "a/": "y"}}, InvalidArgument, "'a' is named twice"),
+    "one place twice": (
+        {"outputs": {"a": "runs", "b": "runs/"}},
+        InvalidArgument,
+        "'a' and 'b' would both be stored as 'runs'",
+    ),
     "input up": ({"inputs": {"../x": "a"}}, InvalidArgument, "no path in a task's folder"),
     "input absolute": ({"inputs": {"/etc": "a"}}, InvalidArgument, "no path in a task's folder"),
     "inputs in each other": ({"inputs": {"a": "x", "a/b": "y"}}, InvalidArgument, "'a/b' is in"),
@@ -145,18 +153,19 @@ def test_files_that_the_command_names_go_along(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / "run.sh").write_text("#!/bin/sh")
+    (tmp_path / "after.py").write_text("")
     (tmp_path / "run.sh").chmod(0o755)
     (tmp_path / "python").symlink_to("/usr/bin/env")
     world = World()
     world.put("digits")
     manifest = manifest_of(
         world,
-        command="./run.sh python train.py --conf 'conf/a.toml' data/x out/y /etc/passwd",
+        command="./run.sh python train.py --conf 'conf/a.toml' data/x out/y /etc/passwd;./after.py",
         files=["pkg"],
         inputs={"data": "digits"},
         outputs={"out": "runs"},
     )
-    assert manifest["files"] == ["conf/a.toml", "pkg/m.py", "run.sh", "train.py"]
+    assert manifest["files"] == ["after.py", "conf/a.toml", "pkg/m.py", "run.sh", "train.py"]
     assert manifest["executables"] == ["run.sh"]
     assert manifest["archive"].read("files/conf/a.toml") == b"conf/a.toml"
 
