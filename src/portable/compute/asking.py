@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from portable.compute import arguments, choosing, sending
@@ -36,7 +36,7 @@ class Asked:
     name: str | None
     needs: Needs
     image: str | None
-    env: Mapping[str, str] | None
+    env: Mapping[str, str] | None = field(repr=False)
     inputs: Mapping[str, str] | None
     outputs: Mapping[str, str] | None
     files: Iterable[str | os.PathLike[str]] | None

@@ -89,7 +89,7 @@ class Launch:
     machine: str = ""
     accelerator: str = ""
     image: str = ""
-    boot: str
+    boot: str = field(repr=False)  # has a signed URL
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     lifetime: float
     ssh_key: str = ""
@@ -111,7 +111,7 @@ class Calls:
     function: bytes
     items: tuple[bytes, ...]
     needs: Needs
-    env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    env: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
     timeout: float
     retries: int
 

@@ -73,7 +73,7 @@ def archive_of(
             for each in work.inputs
         ]
     else:
-        life = lifetime(bucket, plan)
+        life = lifetime(bucket, plan.lifetime)
         home = shelf.attempt(record.id, shard, attempt)
         signed = dict(
             _each(lambda wanted: _signed(bucket, home, *wanted, life), list(_names(record, tasks)))
@@ -97,9 +97,9 @@ def archive_of(
     )
 
 
-def lifetime(bucket: Bucket, plan: Plan) -> timedelta:
-    """How long what is signed for an attempt is good for."""
-    wanted = timedelta(seconds=plan.lifetime) + MARGIN
+def lifetime(bucket: Bucket, seconds: float) -> timedelta:
+    """How long a request is good for that is needed for so many seconds."""
+    wanted = timedelta(seconds=seconds) + MARGIN
     longest = bucket.capabilities.sign_max
     return min(wanted, longest) if longest else wanted
 

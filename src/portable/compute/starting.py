@@ -130,7 +130,7 @@ def _launch(
         token=plan.token,
         needs=record.needs,
         image=record.image,
-        boot=_boot(site, plan, key),
+        boot=_boot(site, plan, key, min(record.boot, plan.lifetime)),
         tags=site.tags(record, shard, number, plan.deadline),
         lifetime=plan.lifetime,
     )
@@ -143,13 +143,14 @@ def _launch(
     _note(site, record, shard, number, machine, choice)
 
 
-def _boot(site: Site, plan: Plan, key: str) -> str:
+def _boot(site: Site, plan: Plan, key: str, boot: float) -> str:
+    """The boot script. Others may read it: its URL is good for the *boot* seconds, and a margin."""
     bucket = site.connection.bucket
     local = uses_folder(site.connection)
     where = (
         folder_of(bucket, key) or ""
         if local
-        else str(bucket.sign(key, expires=lifetime(bucket, plan)))
+        else str(bucket.sign(key, expires=lifetime(bucket, boot)))
     )
     script = boot_script(
         archive=where,

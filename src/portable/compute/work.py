@@ -29,7 +29,7 @@ class Input:
 class Work:
     """Everything that only the submitting client has."""
 
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     inputs: tuple[Input, ...] = ()
     sent: Sent = field(default_factory=Sent)
     call: Pickled | None = None

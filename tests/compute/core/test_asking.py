@@ -14,6 +14,7 @@ import pytest
 
 from portable.compute import Needs, choosing
 from portable.compute.catalogue import Offer
+from portable.compute.work import Work
 from portable.errors import (
     InvalidArgument,
     InvalidType,
@@ -152,8 +153,8 @@ def test_files_that_the_command_names_go_along(
     for name in ("train.py", "conf/a.toml", "data/x", "out/y", "pkg/m.py", "pkg/__pycache__/m.pyc"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    (tmp_path / "run.sh").write_text("#!/bin/sh")
     (tmp_path / "after.py").write_text("")
+    (tmp_path / "run.sh").write_text("#!/bin/sh")
     (tmp_path / "run.sh").chmod(0o755)
     (tmp_path / "python").symlink_to("/usr/bin/env")
     world = World()
@@ -314,6 +315,11 @@ def test_a_boot_script_is_short_and_tells_no_secret() -> None:
     world = World()
     world.client().submit("true", env={"A": "hunter2"}, name="x" * 40, timeout=86400)
     (launch,) = world.launches
+    found = re.search(r"signed://GET/(\d+)/", launch.boot)
+    assert found is not None
+    assert int(found[1]) - world.time == 600 + 3600  # `boot`, and an hour
+    assert "signed://" not in repr(launch)
+    assert "hunter2" not in repr(Work(env={"A": "hunter2"}))
     assert len(launch.boot) < 1024
     assert "hunter2" not in launch.boot
     assert len(launch.name) <= 63
