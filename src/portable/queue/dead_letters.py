@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from portable.errors import LeaseLost, PortableError, Unsupported
 from portable.queue import receiving
 from portable.queue.sending import Outgoing, send_all
+from portable.queue.verdicts import checked_reason
 from portable.queue.wire import Content, unpacked
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ ERROR_MAX = 600
 REDRIVE_WAIT_SECONDS = 1.0  # some servers answer "nothing" too soon when they aren't asked to wait
 
 
-def bury(connection: Connection, leased: Leased, content: Content, reason: str, error: str) -> None:
+def bury(
+    connection: Connection,
+    leased: Leased,
+    content: Content,
+    reason: str,
+    error: BaseException | None,
+) -> None:
     """Send a message to the dead letters. The caller acks it after that, never before."""
     dead = connection.dead_letters
     if dead is None:
@@ -38,8 +45,8 @@ def bury(connection: Connection, leased: Leased, content: Content, reason: str, 
         )
     now = datetime.fromtimestamp(connection.surroundings.now(), UTC)
     why = {
-        REASON: _cut(reason, REASON_MAX) or "unknown",
-        ERROR: _cut(error, ERROR_MAX),
+        REASON: _cut(checked_reason(reason), REASON_MAX) or "unknown",
+        ERROR: "" if error is None else _cut(_told(error), ERROR_MAX),
         QUEUE: connection.settings.name,
         ATTEMPTS: str(leased.attempts),
         TIME: now.isoformat(timespec="milliseconds"),
@@ -81,9 +88,11 @@ def redrive(connection: Connection, limit: int | None) -> int:
             if not found:
                 break
             # One that failed again since this began would go round for ever.
-            new = [each for each in found if unpacked(each).attributes.get(TIME, "") > began]
-            late += new
-            moved += _send_back(connection, dead, [each for each in found if each not in new])
+            old: list[Leased] = []
+            for each in found:
+                new = unpacked(each).attributes.get(TIME, "") > began
+                (late if new else old).append(each)
+            moved += _send_back(connection, dead, old)
     finally:
         receiving.hand_back(dead, late)
     return moved
@@ -91,9 +100,12 @@ def redrive(connection: Connection, limit: int | None) -> int:
 
 def _send_back(connection: Connection, dead: Connection, letters: list[Leased]) -> int:
     answers = send_all(connection, [_revived(each) for each in letters], room=0)
-    back = [each for each, answer in zip(letters, answers, strict=True) if isinstance(answer, str)]
     failed = [answer for answer in answers if isinstance(answer, PortableError)]
-    receiving.hand_back(dead, [each for each in letters if each not in back])
+    back: list[Leased] = []
+    left: list[Leased] = []
+    for each, answer in zip(letters, answers, strict=True):
+        (back if isinstance(answer, str) else left).append(each)
+    receiving.hand_back(dead, left)
     acked = dead.settle([each.receipt for each in back], lambda driver, some: driver.ack(some))
     for error in [*failed, *acked]:
         if isinstance(error, PortableError) and not isinstance(error, LeaseLost):
@@ -110,6 +122,14 @@ def _revived(letter: Leased) -> Outgoing:
 def _lease_of(connection: Connection) -> float:
     able = connection.capabilities
     return max(able.lease_min, min(connection.settings.lease, able.lease_max))
+
+
+def _told(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - one that can't even tell what it is
+        return name
 
 
 def _cut(text: str, size: int) -> str:

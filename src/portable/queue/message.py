@@ -214,8 +214,7 @@ class Message:
                 raise LeaseLost(
                     "the lease has ended: whoever gets the message now says what becomes of it"
                 )
-            said = f"{type(error).__name__}: {error}" if error is not None else ""
-            dead_letters.bury(self._connection, self._leased, self._content, reason, said)
+            dead_letters.bury(self._connection, self._leased, self._content, reason, error)
             (answer,) = self._connection.settle(
                 [self._receipt], lambda driver, one: driver.ack(one)
             )

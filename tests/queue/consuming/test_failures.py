@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from portable.errors import (
+    InvalidType,
     PermissionDenied,
     QueueNotFound,
     Throttled,
@@ -127,3 +129,59 @@ def test_a_driver_that_is_broken_ends_it(on: Stage) -> None:
     on.script.before["ack"] = [ZeroDivisionError("a bug")]
     with pytest.raises(ZeroDivisionError):
         queue.consume(lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        lambda: DeadLetter(ValueError("text is wanted")),  # type: ignore[arg-type]
+        lambda: Retry(-1),
+        lambda: Retry(float("nan")),
+        lambda: Retry("soon"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_verdict_that_says_nothing_is_a_failure_like_another(
+    on: Stage, verdict: Callable[[], Exception]
+) -> None:
+    """It neither ends the consumer nor keeps the message from the others."""
+    queue = on.open(max_attempts=2)
+    queue.send_many(["bad", "good"])
+
+    def handle(message: Message) -> None:
+        if message.body == "bad":
+            raise verdict()
+
+    report = queue.consume(handle, idle_timeout=0.3)
+    assert (report.handled, report.retried, report.dead) == (1, 1, 1)
+    assert queue.stats().total == 0
+
+
+def test_an_error_that_cannot_tell_what_it_is_ends_no_consumer(on: Stage) -> None:
+    """Its name is in the letter."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    queue = on.open(max_attempts=1)
+    queue.send_many(["mute", "good"])
+
+    def handle(message: Message) -> None:
+        if message.body == "mute":
+            raise Mute
+
+    report = queue.consume(handle, idle_timeout=0.3)
+    assert (report.handled, report.dead) == (1, 1)
+    assert queue.dead_letters is not None
+    (letter,) = queue.dead_letters.receive()
+    assert letter.attributes["dead-letter-error"] == "Mute"
+
+
+def test_a_reason_is_text(on: Stage) -> None:
+    """And the message stays with who has it."""
+    queue = on.open()
+    queue.send("x")
+    (message,) = queue.receive()
+    with pytest.raises(InvalidType, match="reason of a dead letter is text, not ValueError"):
+        message.dead_letter(ValueError("x"))  # type: ignore[arg-type]
+    assert message.ack()
