@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -451,3 +454,31 @@ def test_an_entry_whose_answer_is_unclear_once_stays_unclear(on: Stage) -> None:
         queue.send(LARGE)
     assert caught.value.ambiguous
     assert len(on.payload_keys()) == 1
+
+
+def test_two_that_ack_the_same_messages_do_not_wait_for_each_other(on: Stage) -> None:
+    """In whichever order each of them has them."""
+
+    class Slow:
+        """A lock that the other call finds taken."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def acquire(self) -> bool:
+            taken = self._lock.acquire(timeout=5)
+            time.sleep(0.05)
+            return taken
+
+        def release(self) -> None:
+            self._lock.release()
+
+    queue = on.open()
+    queue.send_many(["a", "b"])
+    first, second = take(queue, 2)
+    first.lock, second.lock = Slow(), Slow()  # type: ignore[assignment]
+    orders = [first, second], [second, first]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(queue.ack_many, orders)) == [[True, True], [True, True]]
+    assert time.monotonic() - begun < 4

@@ -30,9 +30,10 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
     settled: list[Message] = []
     held: list[Message] = []
     try:
-        for at, message in enumerate(messages):
+        for message in sorted(messages, key=id):  # else two calls could wait for each other
             message.lock.acquire()
             held.append(message)
+        for at, message in enumerate(messages):
             if not message._settled and not message._lost:
                 asked.append(at)
             elif message._settled == "acked":
