@@ -145,6 +145,7 @@ class MemoryQueue:
 
     def _add(self, queue: dict[str, _Stored], message: WireMessage) -> str:
         now = self._clock.now()
+        self._forget(now)
         key = (self._name, message.dedup_id or message.token)
         before = self._store.sent.get(key) if key[1] else None
         if before is not None and now < before[1]:
@@ -154,6 +155,15 @@ class MemoryQueue:
         if key[1]:
             self._store.sent[key] = (id, now + DEDUP_SECONDS)
         return id
+
+    def _forget(self, now: float) -> None:
+        """Let go of what was sent so long ago that the same may be sent again."""
+        sent = self._store.sent
+        while sent:
+            oldest = next(iter(sent))
+            if now < sent[oldest][1]:
+                return
+            del sent[oldest]
 
     def _visible(self, limit: int) -> list[_Stored]:
         now = self._clock.now()
