@@ -9,19 +9,36 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import portable
 from portable.testing.emulators import PROVIDERS, started
 from portable.testing.servers import ServerUnavailable, skip_or_fail
-from tests.examples.running import EXAMPLES, run
+from tests.examples.running import run_in_turn
 
 PROFILES = ("local", *(PROVIDERS if sys.platform == "linux" else ()))
-
+MONTH, AGAIN = 1, 2
+# With the machines that an array may have.
+SCRIPTS = (
+    ("08_training_job.py", 1),
+    ("09_monthly_scores.py", 2),
+    ("09_monthly_scores.py", 2),  # the timer fires twice
+    ("10_search_jobs.py", 1),  # with as many workers as it has processors
+    ("12_first_job.py", 1),
+)
 TOLD = ["submit", "status", "machine", "log", "log", "result", "output", "took", "machine"]
 
 pytestmark = pytest.mark.xdist_group("examples of jobs")
+
+
+class Said(NamedTuple):
+    """What the scripts printed on one profile, and the folder that they ran in."""
+
+    profile: str
+    lines: list[list[str]]
+    folder: Path
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +54,57 @@ def clouds() -> Iterator[Mapping[str, str]]:
         skip_or_fail(error)
 
 
-@pytest.fixture(params=PROFILES)
-def around(request: pytest.FixtureRequest, clouds: Mapping[str, str]) -> dict[str, str]:
-    """The environment of one profile; its machines have what the examples import."""
-    return {
+@pytest.fixture(scope="module", params=PROFILES)
+def said(
+    request: pytest.FixtureRequest,
+    clouds: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Said:
+    folder = tmp_path_factory.mktemp(request.param)
+    around = {
         **clouds,
         "PORTABLE_PROFILE": request.param,
-        "PORTABLE_COMPUTE_PYTHON": sys.executable,
+        "PORTABLE_COMPUTE_PYTHON": sys.executable,  # one that has what is imported
         "OPENBLAS_NUM_THREADS": "1",  # a fit of a fifth of a second isn't faster by more
     }
+    return Said(request.param, run_in_turn(SCRIPTS, folder, **around), folder)
 
 
-def test_a_first_job_is_told_of_to_its_end(around: dict[str, str], tmp_path: Path) -> None:
+def test_a_training_is_the_same_job_everywhere(said: Said) -> None:
+    assert [line.split(maxsplit=1)[1] for line in said.lines[0]] == [
+        "trained on 1347 images",
+        "{'accuracy': 0.96}",
+        "succeeded with exit code 0",
+        "runs/training/model.joblib",
+    ]
+
+
+def test_a_month_is_scored_by_two_machines_once(said: Said) -> None:
+    """However often the timer fires: by the job's name.
+
+    On Spaces, too, where storage can't decide who came first, but keeps what was.
+    """
+    assert said.lines[MONTH] == [
+        "scores-2026-11: succeeded, 3 tasks",
+        "scores/2026-11/0.json 266",
+        "scores/2026-11/1.json 266",
+        "scores/2026-11/2.json 265",
+    ]
+    assert said.lines[AGAIN] == said.lines[MONTH]
+    if said.profile == "local":
+        here = portable.open_bucket((said.folder / ".portable/storage").as_uri())
+        marks = [info.key for info in here.list("portable/compute/recent/")]
+        assert sum(mark.endswith("-scores-2026-11") for mark in marks) == 1
+
+
+def test_trials_find_the_same_everywhere(said: Said) -> None:
+    assert len(said.lines[3]) == 17
+    assert said.lines[3][-1] == "best: {'C': 10, 'gamma': 0.0001} with 0.960"
+
+
+def test_a_first_job_is_told_of_to_its_end(said: Said) -> None:
     """With its machine, its log, what it made and cost, and that the machine is gone."""
-    said = run(EXAMPLES / "12_first_job.py", tmp_path, **around)
-    told = [line.split(maxsplit=1) for line in said.splitlines()]
+    told = [line.split(maxsplit=1) for line in said.lines[4]]
     assert [what for what, _ in told] == TOLD
     words = [re.sub(r" \(\w+\)$", "", each) for _, each in told]
     assert words[3:7] == [
@@ -62,43 +115,4 @@ def test_a_first_job_is_told_of_to_its_end(around: dict[str, str], tmp_path: Pat
     ]
     assert words[8] == "terminated"
     cost = float(words[7].rpartition("$")[2])
-    assert (cost > 0) is (around["PORTABLE_PROFILE"] != "local")
-
-
-def test_a_training_is_the_same_job_everywhere(around: dict[str, str], tmp_path: Path) -> None:
-    said = run(EXAMPLES / "08_training_job.py", tmp_path, **around)
-    assert [line.split(maxsplit=1)[1] for line in said.splitlines()] == [
-        "trained on 1347 images",
-        "{'accuracy': 0.96}",
-        "succeeded with exit code 0",
-        "runs/training/model.joblib",
-    ]
-
-
-def test_a_month_is_scored_by_two_machines(around: dict[str, str], tmp_path: Path) -> None:
-    """And once, however often the timer fires: by the job's name.
-
-    On Spaces, too, where storage can't decide who came first, but keeps what was.
-    """
-    script = EXAMPLES / "09_monthly_scores.py"
-    around["PORTABLE_COMPUTE_MACHINES"] = "2"
-    first = run(script, tmp_path, **around)
-    assert first.splitlines() == [
-        "scores-2026-11: succeeded, 3 tasks",
-        "scores/2026-11/0.json 266",
-        "scores/2026-11/1.json 266",
-        "scores/2026-11/2.json 265",
-    ]
-    if around["PORTABLE_PROFILE"] in ("local", "digitalocean"):
-        assert run(script, tmp_path, **around) == first
-    if around["PORTABLE_PROFILE"] == "local":
-        here = portable.open_bucket((tmp_path / ".portable/storage").as_uri())
-        assert len(list(here.list("portable/compute/recent/"))) == 1
-
-
-def test_trials_find_the_same_everywhere(around: dict[str, str], tmp_path: Path) -> None:
-    """On a machine with as many workers as it has processors."""
-    around["PORTABLE_COMPUTE_MACHINES"] = "1"
-    said = run(EXAMPLES / "10_search_jobs.py", tmp_path, **around).splitlines()
-    assert len(said) == 17
-    assert said[-1] == "best: {'C': 10, 'gamma': 0.0001} with 0.960"
+    assert (cost > 0) is (said.profile != "local")
