@@ -17,10 +17,17 @@ def seconds(value: object, name: str) -> float:
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidType(f"{name} is seconds or a timedelta, not {type(value).__name__}")
     else:
-        number = value
+        number = _float(value)
     if not math.isfinite(number) or number < 0:
         raise InvalidArgument(f"{name} is {value!r}; it is a finite time from 0 seconds up")
     return number
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number may be larger
+        return math.inf
 
 
 def duration(seconds: Seconds, name: str) -> timedelta:

@@ -172,7 +172,7 @@ def check_timeout(timeout: Seconds) -> float:
     """How long a job may take."""
     if timeout is None:
         raise InvalidType("timeout is seconds: a job without an end would cost without an end")
-    if not isinstance(timeout, timedelta | int) and not math.isfinite(timeout):
+    if isinstance(timeout, float) and not math.isfinite(timeout):
         raise InvalidArgument("timeout is finite: a job without an end would cost without an end")
     length = seconds(timeout, "timeout")
     if not 0 < length <= TIMEOUT_MAX:

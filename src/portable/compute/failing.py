@@ -26,7 +26,10 @@ def job_failed(site: Site, record: JobRecord, seen: Seen, result: JobResult) -> 
 
 def call_failed(site: Site, record: JobRecord, seen: Seen, index: int, error: str) -> JobFailed:
     """The error of a call that raised."""
-    text = f"job {record.id!r}: {record.function}, called for item {index}, raised {error}"
+    which = ""
+    if record.count > 1 or record.calls_items:
+        which = f", called for {'item' if record.calls_items else 'task'} {index},"
+    text = f"job {record.id!r}: {record.function}{which} raised {error}"
     return _error(site, record, seen, text, index, "exit")
 
 

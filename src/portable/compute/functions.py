@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -55,8 +54,9 @@ def pickled(function: Callable[..., Any], items: Iterable[Any] | None) -> Pickle
     def dumped(value: Any, what: str) -> bytes:
         try:
             data: bytes = cloudpickle.dumps(value)
-        except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
-            raise InvalidArgument(f"{what} can't be pickled: {error}") from error
+        except Exception as error:  # an object's own methods raise what they like
+            said = f"{type(error).__name__}: {error}"
+            raise InvalidArgument(f"{what} can't be pickled: {said}") from error
         return data
 
     with _by_value(cloudpickle, function):

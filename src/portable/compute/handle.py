@@ -155,6 +155,8 @@ class Job:
         """
         if not isinstance(follow, bool):
             raise InvalidType(f"follow is True or False, not {follow!r}")
+        if task is not None and type(task) is not int:
+            raise InvalidType(f"task is a task's index, not {task!r}")
         if task is not None and not 0 <= task < self.record.count:
             raise InvalidArgument(
                 f"the job {self._id!r} has no task {task}; they are 0 to {self.record.count - 1}"

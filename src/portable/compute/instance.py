@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from portable.compute.types import InstanceInfo, InstanceState
 from portable.errors import (
@@ -14,11 +14,13 @@ from portable.errors import (
     NoCapacity,
     Unsupported,
 )
+from portable.spelling import listed
 from portable.values import Seconds, seconds
 
 if TYPE_CHECKING:
     from portable.compute.connection import Connection
 
+LIFETIME_MAX = 365 * 86400.0
 LOOK_SECONDS = 2.0
 UNKNOWN_SECONDS = 60.0  # so long a provider may not know what it has just started
 
@@ -57,6 +59,7 @@ class Instance:
         """Wait until it is in *state*; one that the provider no longer knows is terminated.
 
         Raises:
+            InvalidArgument: there is no such state.
             InstanceNotFound: it is gone for good, and *state* is another one.
             DeadlineExceeded: it didn't get there within *timeout*.
         """
@@ -64,6 +67,10 @@ class Instance:
 
         from portable.compute.waiting import looks
 
+        if state not in get_args(InstanceState):
+            raise InvalidArgument(
+                f"state is {state!r}; it is one of {listed(get_args(InstanceState))}"
+            )
         connection = self._connection
         around = connection.surroundings
         begun = around.clock()
@@ -159,7 +166,13 @@ class Instances:
             if image is not None and not able.images:
                 raise Unsupported("this provider has no images to choose from; leave 'image' out")
             length = seconds(lifetime, "lifetime")
+            if not 0 < length <= LIFETIME_MAX:
+                raise InvalidArgument(
+                    f"lifetime is {length:g} s; it is above 0, and a year at most: a machine without "
+                    f"an end would cost without an end"
+                )
             script = _script(boot, able.boot_max)
+            _check_key(ssh_key)
             ends = str(int(site.clock.now().timestamp() + length))
             marks = {"portable-owner": site.owner(), "portable-deadline": ends, **MARK}
             wanted = Launch(
@@ -194,7 +207,7 @@ class Instances:
             InstanceNotFound: the provider doesn't know it, or no longer.
         """
         connection = self._current()
-        with connection.located("get", id):
+        with connection.located("get", _checked(id)):
             return Instance(connection, _found(connection, id))
 
     def list(self, tags: Mapping[str, str] | None = None) -> Iterator[Instance]:
@@ -214,21 +227,21 @@ class Instances:
             Unsupported: this provider's can't be stopped and started.
         """
         connection = self._current()
-        with connection.located("start", id):
+        with connection.located("start", _checked(id)):
             _check_stops(connection)
             connection.call(lambda: connection.driver.start(id))
 
     def stop(self, id: str) -> None:
         """Stop a machine: its disk stays, and costs. Errors as in `start`."""
         connection = self._current()
-        with connection.located("stop", id):
+        with connection.located("stop", _checked(id)):
             _check_stops(connection)
             connection.call(lambda: connection.driver.stop(id))
 
     def terminate(self, id: str) -> None:
         """End a machine for good; one that is gone already is fine."""
         connection = self._current()
-        with connection.located("terminate", id):
+        with connection.located("terminate", _checked(id)):
             connection.call(lambda: connection.driver.terminate(id))
 
 
@@ -237,6 +250,21 @@ def _found(connection: Connection, id: str) -> InstanceInfo:
     if found is None:
         raise InstanceNotFound("the provider knows no such machine, or no longer")
     return found
+
+
+def _checked(id: object) -> str:
+    if not isinstance(id, str):
+        raise InvalidType(f"a machine's id is a str, not {type(id).__name__}")
+    if not id.isprintable():
+        raise InstanceNotFound(f"there is no machine {id!r}, and can't be")
+    return id
+
+
+def _check_key(ssh_key: object) -> None:
+    if not isinstance(ssh_key, str):
+        raise InvalidType(f"ssh_key is a str, a public key's text, not {type(ssh_key).__name__}")
+    if not ssh_key.isprintable():
+        raise InvalidArgument("ssh_key is one public key on one line, as in ~/.ssh/id_ed25519.pub")
 
 
 def _check_stops(connection: Connection) -> None:
@@ -262,7 +290,9 @@ def _name(name: str | None, longest: int) -> str:
     return name
 
 
-def _script(boot: str, longest: int) -> str:
+def _script(boot: object, longest: int) -> str:
+    if not isinstance(boot, str):
+        raise InvalidType(f"boot is a str, the script's text, not {type(boot).__name__}")
     script = boot if boot.startswith("#!") else f"#!/bin/sh\n{boot}"
     if len(script.encode()) > longest:
         raise InvalidArgument(
@@ -274,6 +304,8 @@ def _script(boot: str, longest: int) -> str:
 
 def _tags(tags: Mapping[str, str] | None, most: int) -> dict[str, str]:
     for name, value in (tags or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InvalidType(f"tags map str to str, unlike {name!r}: {value!r}")
         if name.startswith("portable"):
             raise InvalidArgument(f"the tag {name!r} is portable's own")
         if not _TAG.fullmatch(name) or not _TAG.fullmatch(value):

@@ -43,7 +43,7 @@ def collect(
         InvalidArgument: a file isn't below the working directory, isn't there, or they are more
             than 100 MiB.
     """
-    if isinstance(given, str | bytes | os.PathLike):
+    if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable | None):
         raise InvalidType("files is a list of paths; for one, [path]")
     home = Path.cwd().resolve()
     taken = tuple(elsewhere)
@@ -53,6 +53,8 @@ def collect(
         if path is not None and not _is_below(path.relative_to(home).as_posix(), taken):
             found[_name(home, path)] = path
     for each in given or ():
+        if not isinstance(each, str | os.PathLike):
+            raise InvalidType(f"files is a list of paths, unlike {each!r}")
         for path in _below(home, Path(os.path.normpath(home / Path(each))), os.fspath(each)):
             found[_name(home, path)] = path
     return _read(found)

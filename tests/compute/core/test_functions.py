@@ -14,6 +14,7 @@ import cloudpickle
 import pytest
 
 from portable.compute.functions import pickled
+from portable.errors import InvalidArgument
 
 SOURCE = """\
 import time
@@ -52,6 +53,17 @@ def test_functions_of_one_module_are_pickled_whole_by_many_threads(
     for each in found:
         assert each.items is not None
         assert pickle.loads(each.function)(pickle.loads(each.items[0])) == 42
+
+
+def test_what_can_not_be_pickled_is_named() -> None:
+    """Whatever its own methods raise."""
+
+    class Bad:
+        def __reduce__(self) -> str:
+            raise RuntimeError("no way")
+
+    with pytest.raises(InvalidArgument, match="item 1 can't be pickled: RuntimeError: no way"):
+        pickled(str, [0, Bad()])
 
 
 def test_a_module_that_somebody_else_registered_stays_so(module: ModuleType) -> None:

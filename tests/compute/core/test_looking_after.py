@@ -13,6 +13,7 @@ from portable.errors import (
     DeadlineExceeded,
     InstanceNotFound,
     InvalidArgument,
+    InvalidType,
     JobNotFound,
     NoCapacity,
     Unavailable,
@@ -70,6 +71,8 @@ def test_lines_of_one_task_of_an_array() -> None:
     assert len(list(job.logs())) == 4
     with pytest.raises(InvalidArgument, match="no task 11; they are 0 to 10"):
         job.logs(task=11)
+    with pytest.raises(InvalidType, match="index, not 'a'"):
+        job.logs(task="a")  # type: ignore[arg-type]
 
 
 def test_jobs_are_listed_the_newest_first() -> None:
@@ -230,9 +233,22 @@ def test_a_machine_is_refused_where_it_can_not_be() -> None:
         instances.create(tags={"team": "A B"})
     with pytest.raises(InvalidArgument, match="16384 is the most"):
         instances.create(boot="x" * 20_000)
+    with pytest.raises(InvalidArgument, match="a year at most"):
+        instances.create(lifetime=1e300)
+    with pytest.raises(InvalidArgument, match="one line"):
+        instances.create(ssh_key="ssh-ed25519 A\nssh-ed25519 B")
+    for wrong in ({"boot": 3}, {"ssh_key": b"ssh"}, {"tags": {"a": 3}}):
+        with pytest.raises(InvalidType, match="str"):
+            instances.create(**wrong)
+    with pytest.raises(InstanceNotFound, match="can't be"):
+        instances.get("a\0b")
+    with pytest.raises(InvalidType, match="not int"):
+        instances.terminate(3)  # type: ignore[arg-type]
     with pytest.raises(NoCapacity, match="none"):
         instances.create()
     made = instances.create()
+    with pytest.raises(InvalidArgument, match="'gone'; it is one of"):
+        made.wait("gone")  # type: ignore[arg-type]
     with pytest.raises(Unsupported, match="can't be stopped"):
         made.stop()
     assert len(world.launches) == 1
