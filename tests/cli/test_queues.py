@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +141,30 @@ def test_a_program_that_fails_hands_the_message_back(run: Run) -> None:
     failed = run(*MEMORY, "consume", *TAKE, "-n", "1", "--json", "--", "sh", "-c", "exit 3")
     assert failed.document["retried"] == 1
     assert failed.document["errors"] == {"ProgramFailed": 1}
+
+
+def test_a_program_that_runs_too_long_ends_with_the_consumer(tmp_path: Path) -> None:
+    """Its message is handed back, so that another one begins with it."""
+    queue = portable.open_queue(f"sqlite://{tmp_path}/queues.db?name=jobs")
+    queue.send(1)
+    script = f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 60"
+    words = ("consume", "-Q", queue.url, "--drain", "0s", "--", "sh", "-c", script)
+    with subprocess.Popen([sys.executable, "-m", "portable", "queue", *words]) as consumer:
+        pid = _soon(lambda: int((tmp_path / "pid").read_text()))
+        consumer.terminate()
+        assert consumer.wait(30) == 0
+    assert queue.stats().visible == 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, 0)
+
+
+def _soon(look: Callable[[], int]) -> int:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        with suppress(FileNotFoundError):
+            return look()
+        time.sleep(0.05)
+    raise AssertionError("it never came")
 
 
 def test_consume_needs_a_program(run: Run) -> None:
