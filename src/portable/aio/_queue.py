@@ -14,6 +14,8 @@ from portable.aio._threads import ask, finish
 from portable.errors import InvalidType, PortableError
 from portable.interrupt import deaf
 from portable.queue import ConsumeReport, Message, Queue, QueueStats
+from portable.queue.consuming.consumer import Consumer
+from portable.queue.consuming.plan import checked_plan
 from portable.queue.consuming.workers import is_async
 from portable.queue.events import Observer
 from portable.values import Seconds
@@ -209,17 +211,19 @@ class AsyncQueue:
         async def handle(message: Message) -> None:
             await handler(AsyncMessage(message))
 
-        consumer = self.queue._consumer(
+        plan = checked_plan(
+            self.queue._connection,
             handle,
-            concurrency,
-            max_messages,
-            idle_timeout,
-            lease,
-            drain,
-            stop,
-            on_event,
-            asyncio.get_running_loop(),
+            concurrency=concurrency,
+            max_messages=max_messages,
+            idle_timeout=idle_timeout,
+            lease=lease,
+            drain=drain,
+            stop=stop,
+            observer=on_event or self.queue.on_event,
+            loop=asyncio.get_running_loop(),
         )
+        consumer = Consumer(self.queue._connection, plan)
 
         def run() -> ConsumeReport:
             with self.queue._connection.located("consume"), deaf():

@@ -66,8 +66,6 @@ def check_group(connection: Connection, group: object) -> None:
 
 def check_dedup_id(connection: Connection, dedup_id: object) -> None:
     """A message's id for de-duplication, as far as the queue has it."""
-    if dedup_id is None:
-        return
     if not connection.capabilities.dedup_window:
         raise Unsupported(
             f"queues of the provider {connection.provider!r} as configured don't drop duplicates. "

@@ -100,6 +100,33 @@ class Connection(connection.Connection[Live]):
         live.retry.call(live.driver.create, deadline=deadline)
         return live.retry.call(call, deadline=deadline)
 
+    def one(
+        self,
+        entry: E,
+        send: Callable[[QueueDriver, Sequence[E]], Sequence[T | PortableError]],
+        *,
+        create: bool = True,
+    ) -> T | PortableError:
+        """`each` for one entry, which most calls have, at half the cost."""
+        unclear = False
+
+        def attempt(driver: QueueDriver) -> T:
+            nonlocal unclear
+            try:
+                (answer,) = send(driver, (entry,))
+                if isinstance(answer, PortableError):
+                    raise answer
+            except PortableError as error:
+                unclear = unclear or error.ambiguous
+                raise
+            return answer
+
+        try:
+            return self.request(attempt, create=create)
+        except PortableError as error:
+            error.ambiguous = error.ambiguous or unclear
+            return error
+
     def each(
         self,
         entries: Sequence[E],

@@ -53,7 +53,9 @@ def outgoing(
         body = body.body
     kind, data = encoded(body)
     content = Content(kind=kind, data=data, attributes=check_attributes(attributes), own={})
-    check_group(connection, group)
-    check_dedup_id(connection, dedup_id)
+    if group is not None or connection.capabilities.needs_group:
+        check_group(connection, group)
+    if dedup_id is not None:
+        check_dedup_id(connection, dedup_id)
     length = checked_delay(connection, seconds(delay, "delay")) if delay else 0.0
     return Outgoing(content, length, group, dedup_id)

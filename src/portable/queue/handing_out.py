@@ -1,4 +1,4 @@
-"""From leases to messages: early ones go back, those that failed too often to the dead letters."""
+"""From what the server shows to messages: early ones go back, those that failed too often to the dead letters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from portable.errors import PortableError
+from portable.errors import PortableError, Unsupported
 from portable.interrupt import deaf
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
@@ -32,15 +32,31 @@ def receive(
 ) -> list[Message]:
     """Up to *limit* messages that are to be handled, waiting up to *wait* seconds for the first."""
     clock = connection.surroundings.clock
-    until = clock() + wait
+    until, left = clock() + wait, wait
     while True:
-        leased = lease_some(connection, limit, wait=max(0.0, until - clock()), lease=lease)
+        leased = lease_some(connection, limit, wait=left, lease=lease)
         messages = _sorted_out(connection, leased, clock() + lease, observer)
-        if messages or not leased or clock() >= until:
+        if messages or not leased or (left := until - clock()) <= 0:
             break
     if messages and observer is not None:
         name = connection.settings.name
         tell(observer, QueueEvent(kind="received", queue=name, count=len(messages)))
+    return messages
+
+
+def peek(connection: Connection, limit: int) -> list[Message]:
+    """Up to *limit* messages that could be received; they can't be settled."""
+    able = connection.capabilities
+    if not able.peeks:
+        raise Unsupported(
+            f"the provider {connection.provider!r} shows no message without handing it out; "
+            f"receive with a short lease, and hand back what you have seen"
+        )
+    count = min(limit, able.receive_max)
+    seen = connection.request(lambda driver: driver.peek(count))
+    messages = [Message(connection, each, unpacked(each), 0.0) for each in seen]
+    for message in messages:
+        message._settled = "only looked at"
     return messages
 
 

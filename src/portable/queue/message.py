@@ -15,7 +15,7 @@ from portable.queue.arguments import hand_back_delay, lease_of
 from portable.queue.bodies import decoded
 from portable.queue.events import EventKind, Observer, QueueEvent, tell
 from portable.queue.receiving import attempts_of
-from portable.queue.settling import ack_all, extend_all
+from portable.queue.settling import ack_one, extend_all
 from portable.queue.verdicts import DeadLetter, Retry
 from portable.queue.wire import PAYLOAD, Content
 from portable.values import Seconds
@@ -154,7 +154,7 @@ class Message:
             LeaseLost: *strict*, and the lease had ended.
         """
         with self._connection.located("ack", self.id):
-            (error,) = ack_all(self._connection, [self])
+            error = ack_one(self._connection, self)
             if error is not None and not isinstance(error, LeaseLost):
                 raise error
             if strict and not self._acked:

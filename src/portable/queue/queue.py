@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from portable.adapter import QueueSettings
@@ -11,28 +11,21 @@ from portable.errors import (
     InvalidArgument,
     InvalidType,
     LeaseLost,
-    NotAllSent,
-    PortableError,
     QueueNotFound,
-    Unsupported,
 )
 from portable.queue import dead_letters, handing_out
-from portable.queue.arguments import lease_of, renewed_lease
+from portable.queue.arguments import lease_of
 from portable.queue.connection import Connection, opened
 from portable.queue.entries import outgoing
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
-from portable.queue.sending import send_all, send_one
+from portable.queue.sending import not_all_sent, send_all, send_one
 from portable.queue.settling import ack_all
 from portable.queue.types import ConsumeReport, QueueStats
-from portable.queue.wire import unpacked
 from portable.retry import Surroundings
 from portable.values import Seconds, check_count, seconds
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
-    from portable.queue.consuming.consumer import Consumer
     from portable.queue.driver import QueueCapabilities, QueueDriver
     from portable.storage import Bucket
 
@@ -236,7 +229,7 @@ class Queue:
             if ids and self.on_event is not None:
                 tell(self.on_event, QueueEvent(kind="sent", queue=self.name, count=len(ids)))
             if len(ids) < len(answers):
-                raise _not_all_sent(answers)
+                raise not_all_sent(answers)
         return ids
 
     def receive(
@@ -340,42 +333,22 @@ class Queue:
             PortableError: receiving can't succeed: no permission, no such queue. Handlers that
                 were at work have ended, or their messages were handed back.
         """
+        from portable.queue.consuming.consumer import Consumer
+        from portable.queue.consuming.plan import checked_plan
+
         with self._connection.located("consume"):
-            return self._consumer(
-                handler, concurrency, max_messages, idle_timeout, lease, drain, stop, on_event
-            ).run()
-
-    def _consumer(
-        self,
-        handler: Callable[[Message], object],
-        concurrency: int,
-        max_messages: int | None,
-        idle_timeout: Seconds | None,
-        lease: Seconds | None,
-        drain: Seconds,
-        stop: threading.Event | None,
-        on_event: Observer | None,
-        loop: AbstractEventLoop | None = None,
-    ) -> Consumer:
-        """What `consume` runs, its arguments checked."""
-        from portable.queue.consuming.consumer import Consumer, Plan
-
-        if not callable(handler):
-            raise InvalidType(f"handler is called with each message; this is {handler!r}")
-        plan = Plan(
-            handler=handler,
-            concurrency=check_count(concurrency, "concurrency"),
-            max_messages=None
-            if max_messages is None
-            else check_count(max_messages, "max_messages"),
-            idle_timeout=None if idle_timeout is None else seconds(idle_timeout, "idle_timeout"),
-            lease=renewed_lease(self._connection, lease),
-            drain=seconds(drain, "drain"),
-            stop=stop,
-            observer=on_event or self.on_event,
-            loop=loop,
-        )
-        return Consumer(self._connection, plan)
+            plan = checked_plan(
+                self._connection,
+                handler,
+                concurrency=concurrency,
+                max_messages=max_messages,
+                idle_timeout=idle_timeout,
+                lease=lease,
+                drain=drain,
+                stop=stop,
+                observer=on_event or self.on_event,
+            )
+            return Consumer(self._connection, plan).run()
 
     def peek(self, max_messages: int = 1) -> list[Message]:
         """Look at messages without leasing them: they can't be acked.
@@ -385,19 +358,7 @@ class Queue:
         """
         connection = self._connection
         with connection.located("peek"):
-            count = min(
-                check_count(max_messages, "max_messages"), connection.capabilities.receive_max
-            )
-            if not connection.capabilities.peeks:
-                raise Unsupported(
-                    f"the provider {self.provider!r} shows no message without handing it out; "
-                    f"receive with a short lease, and hand back what you have seen"
-                )
-            seen = connection.request(lambda driver: driver.peek(count))
-            messages = [Message(connection, each, unpacked(each), 0.0) for each in seen]
-        for message in messages:
-            message._settled = "only looked at"
-        return messages
+            return handing_out.peek(connection, check_count(max_messages, "max_messages"))
 
     def stats(self) -> QueueStats:
         """Count the messages; what the provider doesn't tell is `None`, never 0.
@@ -434,16 +395,3 @@ class Queue:
         with connection.located("redrive"):
             count = None if limit is None else check_count(limit, "limit")
             return dead_letters.redrive(connection, count)
-
-
-def _not_all_sent(answers: Sequence[str | PortableError]) -> NotAllSent:
-    ids = [answer if isinstance(answer, str) else None for answer in answers]
-    errors = {at: each for at, each in enumerate(answers) if isinstance(each, PortableError)}
-    first, error = next(iter(errors.items()))
-    return NotAllSent(
-        f"{len(errors)} of {len(ids)} messages weren't sent; the first is number {first}: "
-        f"{error.message}. `errors` has all of them by number, `ids` those of the others",
-        ids=ids,
-        errors=errors,
-        ambiguous=any(each.ambiguous for each in errors.values()),
-    )

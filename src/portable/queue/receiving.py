@@ -22,15 +22,16 @@ def lease_some(connection: Connection, limit: int, *, wait: float, lease: float)
     """Lease up to *limit* messages, waiting up to *wait* seconds for the first."""
     able = connection.capabilities
     until = connection.surroundings.clock() + wait
-    found = _ask(connection, limit, min(wait, able.wait_max), lease)
+    count = min(limit, able.receive_max)
+    found = _ask(connection, count, min(wait, able.wait_max), lease)
     if not found and wait > 0:
-        found = _poll(connection, limit, until, lease)
+        found = _poll(connection, count, until, lease)
     if found and len(found) == able.receive_max < limit:
         return _filled(connection, found, limit, lease)
     return list(found)
 
 
-def _poll(connection: Connection, limit: int, until: float, lease: float) -> Sequence[Leased]:
+def _poll(connection: Connection, count: int, until: float, lease: float) -> Sequence[Leased]:
     """Ask until there is something or the time has come; servers may answer early, with nothing."""
     surroundings, able = connection.surroundings, connection.capabilities
     pause = FIRST_PAUSE_SECONDS
@@ -40,7 +41,7 @@ def _poll(connection: Connection, limit: int, until: float, lease: float) -> Seq
         if not able.wait_max:
             surroundings.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        if found := _ask(connection, limit, asked, lease):
+        if found := _ask(connection, count, asked, lease):
             return found
         if able.wait_max and surroundings.clock() - before < asked / 2:
             surroundings.sleep(min(pause, max(0.0, until - surroundings.clock())))
@@ -56,7 +57,7 @@ def _filled(
     messages = list(found)
     try:
         while found and len(found) == able.receive_max and len(messages) < limit:
-            found = _ask(connection, limit - len(messages), 0.0, lease)
+            found = _ask(connection, min(limit - len(messages), able.receive_max), 0.0, lease)
             messages += found
     except (PortableError, Interrupted):
         # Those in hand are leased: they are handed out, and the next call meets the error.
@@ -64,8 +65,7 @@ def _filled(
     return messages
 
 
-def _ask(connection: Connection, limit: int, wait: float, lease: float) -> Sequence[Leased]:
-    count = min(limit, connection.capabilities.receive_max)
+def _ask(connection: Connection, count: int, wait: float, lease: float) -> Sequence[Leased]:
     return connection.request(lambda driver: driver.receive(count, wait=wait, lease=lease))
 
 

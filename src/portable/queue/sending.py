@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portable.errors import InvalidArgument, PortableError, Unsupported
+from portable.errors import InvalidArgument, NotAllSent, PortableError, Unsupported
 from portable.queue import payloads
 from portable.queue.driver import QueueCapabilities, WireMessage
 from portable.queue.tokens import new_token
@@ -41,7 +41,7 @@ class Outgoing:
 def send_one(connection: Connection, message: Outgoing) -> str:
     """Send a message and return its id, or raise why it wasn't sent."""
     content, wire, _ = _prepared(connection, message, DEAD_ROOM)
-    (answer,) = connection.each((wire,), _send)
+    answer = connection.one(wire, _send)
     if isinstance(answer, PortableError):
         if content is not message.content:
             _take_back(connection, content, answer)
@@ -82,6 +82,20 @@ def send_all(
         if isinstance(failure, PortableError):
             _take_back(connection, content, failure)
     return [answer for answer in answers if answer is not None]
+
+
+def not_all_sent(answers: Sequence[Answer]) -> NotAllSent:
+    """The error for messages some of which weren't sent."""
+    ids = [answer if isinstance(answer, str) else None for answer in answers]
+    errors = {at: each for at, each in enumerate(answers) if isinstance(each, PortableError)}
+    first, error = next(iter(errors.items()))
+    return NotAllSent(
+        f"{len(errors)} of {len(ids)} messages weren't sent; the first is number {first}: "
+        f"{error.message}. `errors` has all of them by number, `ids` those of the others",
+        ids=ids,
+        errors=errors,
+        ambiguous=any(each.ambiguous for each in errors.values()),
+    )
 
 
 def checked_delay(connection: Connection, delay: float) -> float:

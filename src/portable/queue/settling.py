@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 TOO_LATE = "the lease ended before the ack: the message may be handled again"
 
 
+def ack_one(connection: Connection, message: Message) -> PortableError | None:
+    """`ack_all` of one message, at half the cost."""
+    with message.lock:
+        at_work = not message._settled and not message._lost
+        if at_work:
+            late = message._late()
+            answer = connection.one(message._receipt, _ack, create=False)
+            error = _acked(message, answer, late=late)
+    if not at_work:
+        (error,) = ack_all(connection, [message])
+    else:
+        _finished(message)
+    return error
+
+
 def ack_all(connection: Connection, messages: Sequence[Message]) -> list[PortableError | None]:
     """Ack in as few requests as it takes; an extension under way ends first.
 

@@ -51,8 +51,8 @@ class Content:
 def packed(content: Content, able: QueueCapabilities) -> tuple[bytes, Mapping[str, str]]:
     """The body and the attributes for a server with these capabilities."""
     attributes, own = content.attributes, content.own
-    if len(attributes) + len(own) + 1 > able.attributes_max or not all(
-        map(is_plain, attributes, attributes.values())
+    if len(attributes) + len(own) + 1 > able.attributes_max or (
+        attributes and not all(map(is_plain, attributes, attributes.values()))
     ):
         return _enveloped(content, able)
     data, how = content.data, str(content.kind)
@@ -139,8 +139,7 @@ def _read_envelope(body: bytes) -> Content:
 
 
 def _read(how: str, data: bytes, attributes: dict[str, str]) -> Content:
-    kind, _, rest = how.partition("+")
-    marks = rest.split("+") if rest else ()
+    kind, *marks = how.split("+")
     if kind not in ("json", "bytes"):
         raise ValueError("no such kind")
     if "base64" in marks:
@@ -150,7 +149,9 @@ def _read(how: str, data: bytes, attributes: dict[str, str]) -> Content:
             raise ValueError(f"not base64: {error}") from error
     if "empty" in marks:
         data = b""
-    own = {name: attributes.pop(name) for name in (PAYLOAD, NOT_BEFORE) if name in attributes}
+    own = {}
+    if attributes:
+        own = {name: attributes.pop(name) for name in (PAYLOAD, NOT_BEFORE) if name in attributes}
     return Content(
         kind="json" if kind == "json" else "bytes", data=data, attributes=attributes, own=own
     )

@@ -7,14 +7,14 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portable.errors import DeadlineExceeded, LeaseLost, PortableError
 from portable.interrupt import Interrupted, Interruption
 from portable.queue import handing_out
 from portable.queue.consuming.acks import Acks
 from portable.queue.consuming.heartbeat import Heartbeat
+from portable.queue.consuming.plan import Plan
 from portable.queue.consuming.signals import LOOK_SECONDS, Watch
 from portable.queue.consuming.tally import Tally
 from portable.queue.consuming.workers import (
@@ -24,13 +24,11 @@ from portable.queue.consuming.workers import (
     Workers,
     is_async,
 )
-from portable.queue.events import Observer, QueueEvent, tell
+from portable.queue.events import QueueEvent, tell
 from portable.queue.verdicts import DeadLetter, Retry
 from portable.retry import Deadline
 
 if TYPE_CHECKING:
-    import asyncio
-
     from portable.queue.connection import Connection
     from portable.queue.message import Message
     from portable.queue.types import ConsumeReport
@@ -43,21 +41,6 @@ LONGEST_PAUSE_SECONDS = 30.0
 BACKOFF_SECONDS = 1.0  # until a failed message is tried again; doubled at each attempt
 LONGEST_BACKOFF_SECONDS = 300.0
 LAST_SECONDS = 1.0  # for acks and hand-backs when handlers have used up the time to stop
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What `Queue.consume` was told, checked."""
-
-    handler: Callable[[Message], Any]
-    concurrency: int
-    max_messages: int | None
-    idle_timeout: float | None
-    lease: float
-    drain: float
-    stop: threading.Event | None
-    observer: Observer | None
-    loop: asyncio.AbstractEventLoop | None = None  # for coroutines; one of its own unless given
 
 
 class Consumer:
