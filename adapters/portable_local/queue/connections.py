@@ -6,7 +6,8 @@ its messages lost, even through connections that the child opens itself. So ever
 the process is closed before a fork, and opened again by whoever needs it next.
 
 What is to survive a power cut is synced here, after the commit, where SQLite would do so within it:
-so nobody waits for the write lock while the disk works, and the syncs of several processes join.
+so nobody waits for the write lock while the disk works, and the syncs of several processes join. A
+sync keeps all that was committed before it, by whomever.
 
 Checkpoints are ours: SQLite up to 3.51.2 can damage a file when one process commits while another
 checkpoints (https://www.sqlite.org/wal.html#walresetbug). Here nobody can commit meanwhile, since
@@ -20,6 +21,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from weakref import WeakSet
@@ -31,14 +33,16 @@ from portable_local.queue.errors import meaning_of
 from portable_local.queue.file import check, make
 
 BUSY_SECONDS = 5.0  # how long SQLite itself waits for the write lock
-# Some 2 pages of 4 KiB a change: about the 1,000 pages that SQLite would choose. A checkpoint syncs,
-# which commits that needn't be durable are to be spared.
+# After so many changes of one or two pages of 4 KiB each; SQLite would choose 1,000 pages. A checkpoint
+# syncs twice, so that a longer log is faster; but while a log grows, to sync it takes half as long
+# again. So where sends are synced it is to begin anew soon, and else to be some 16 MiB.
 CHECKPOINT_CHANGES = 400
-CHECKPOINT_CHANGES_NOT_DURABLE = 1000
+CHECKPOINT_CHANGES_NOT_DURABLE = 4000
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 # The log is written where it was written before, so that there is nothing to sync but its content.
 _sync = getattr(os, "fdatasync", folders.sync)
+_now = time.monotonic
 _gate = threading.RLock()  # held while a session is made, and while the process forks
 _sessions: WeakSet[Session] = WeakSet()
 _held: list[Session] = []
@@ -48,7 +52,7 @@ class Connections:
     """What reaches one file.
 
     Args:
-        durable: Is each commit to survive a power cut?
+        durable: Is anything to survive a power cut?
         busy: Seconds to wait for another process's transaction.
     """
 
@@ -98,6 +102,7 @@ class Session:
         self._next = 0
         self._changes = 0
         self._bytes = 0
+        self._synced = 0.0  # when it was, last
 
     def serves(self, connections: Connections) -> bool:
         return self._of is connections
@@ -130,22 +135,25 @@ class Session:
         Args:
             after: An id that they are to follow, even if the clock was set back.
         """
-        first = max(int(now * 1_000_000), self._next)
+        first = int(now * 1_000_000)
         if after is not None:
             first = max(first, int(after.partition("-")[0], 16) + 1)
+        first = max(first, self._next)
         self._next = first + count
-        return [f"{number:014x}-{self._mark}" for number in range(first, self._next)]
+        mark = self._mark
+        return [f"{number:014x}-{mark}" for number in range(first, first + count)]
 
-    def committed(self, size: int = 0, *, kept: bool = True) -> None:
+    def committed(self, size: int = 0, *, unsynced: float = 0.0) -> None:
         """Say that a transaction has ended in which bodies of *size* bytes were written.
 
         Args:
-            kept: It is to survive a power cut, where the settings say so, and so is all that was
-                committed before it. Leases needn't be: nobody who holds one survives it.
+            unsynced: Leave it to the next sync, where this session's last is less than so many
+                seconds ago. With 0 it survives a power cut once this returns, and so does all
+                that was committed before it; unless the settings don't ask for that.
         """
         self._changes += 1
         self._bytes += size
-        if kept and self._of.durable:
+        if self._of.durable and _now() - self._synced >= unsynced:
             self._keep()
         if self._changes >= self._of.checkpoint_changes or self._bytes >= CHECKPOINT_BYTES:
             self._checkpoint()
@@ -221,6 +229,7 @@ class Session:
             # checkpoint writes it all elsewhere.
             self._changes = self._of.checkpoint_changes
             raise Unavailable(f"the disk failed: {error.strerror}", ambiguous=True) from error
+        self._synced = _now()
 
     def _checkpoint(self) -> None:
         """Move what was committed from the log to the database, while nobody can commit.

@@ -19,7 +19,7 @@ from portable_local.queue import statements as sql
 from portable_local.queue.bell import FIRST_PAUSE, LONGEST_PAUSE, bell_of
 from portable_local.queue.connections import BUSY_SECONDS, Connections, Session
 from portable_local.queue.file import BODY_MAX
-from portable_local.queue.leases import Lease, lease_of
+from portable_local.queue.leases import Lease, lease_of, receipt_of
 from portable_local.queue.settings import LocalQueueSettings
 from portable_sql.leases import draw_secret, lease_lost
 from portable_sql.rows import CAPABILITIES, DEDUP_SECONDS, Row, attributes_text, leased
@@ -30,6 +30,8 @@ RESERVE_BYTES = 16 * 1024 * 1024
 UNSEEN_BYTES = 1024 * 1024
 UNSEEN_SECONDS = 0.1
 MESSAGE_BYTES = 512  # what a message takes beside its body, amply
+# Acks wait so long for a sync that keeps them as well. After a power cut their messages come again.
+ACKS_UNSYNCED_SECONDS = 0.1
 PURGED_AT_ONCE = 10_000
 
 
@@ -126,17 +128,15 @@ class SQLiteQueue:
 
     def ack(self, receipts: Sequence[str]) -> Sequence[PortableError | None]:
         leases = [lease_of(receipt) for receipt in receipts]
-        grouped = any(lease.grouped for lease in leases if lease is not None)
-        alone = len(leases) == 1 and not grouped
+        if len(leases) == 1 and leases[0] is not None and not leases[0].grouped:
+            return [self._ack_one(leases[0])]
         session = self._connections.session
         with session as connection:
-            if not alone:  # else one statement does it, a transaction by itself
-                connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             answers = self._settled(connection, leases, self._remove)
-            if not alone:
-                connection.execute("COMMIT")
-            session.committed()
-        if grouped:
+            connection.execute("COMMIT")
+            session.committed(unsynced=ACKS_UNSYNCED_SECONDS)
+        if any(lease.grouped for lease in leases if lease is not None):
             self._bell.ring()
         return answers
 
@@ -153,10 +153,10 @@ class SQLiteQueue:
 
             answers = self._settled(connection, leases, move)
             connection.execute("COMMIT")
-            session.committed(kept=False)
+            session.committed(unsynced=math.inf)
         self._bell.ring()
         return [
-            lost or cast("Lease", held)._replace(until=until).receipt
+            lost or str(cast("Lease", held)._replace(until=until))
             for held, lost in zip(leases, answers, strict=True)
         ]
 
@@ -269,9 +269,10 @@ class SQLiteQueue:
             else:
                 rows = self._lease_many(connection, limit, now, secret, until)
             if rows:
-                session.committed(kept=False)
+                session.committed(unsynced=math.inf)
         return [
-            leased(row, Lease(row[0], until, secret, row[5] is not None).receipt) for row in rows
+            leased(row, receipt_of(row[0], until, secret, grouped=row[5] is not None))
+            for row in rows
         ]
 
     def _lease_many(
@@ -304,6 +305,19 @@ class SQLiteQueue:
         if None not in answers:
             self._must_exist(connection)
         return answers
+
+    def _ack_one(self, lease: Lease) -> PortableError | None:
+        """Remove a message that no other waits for: one statement, a transaction by itself."""
+        session = self._connections.session
+        with session as connection:
+            if (
+                lease.until > self._clock()
+                and connection.execute(sql.ACK, self._place(lease)).rowcount
+            ):
+                session.committed(unsynced=ACKS_UNSYNCED_SECONDS)
+                return None
+            self._must_exist(connection)
+        return lease_lost()
 
     def _place(self, lease: Lease) -> tuple[object, ...]:
         return (self._name, lease.until, lease.message, lease.secret)

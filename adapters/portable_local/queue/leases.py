@@ -22,10 +22,13 @@ class Lease(NamedTuple):
     secret: int
     grouped: bool
 
-    @property
-    def receipt(self) -> str:
-        group = GROUPED if self.grouped else ""
-        return f"{self.message}:{self.until.hex()}:{self.secret:x}:{group}"  # exact, and fast
+    def __str__(self) -> str:
+        return receipt_of(*self[:3], grouped=self.grouped)
+
+
+def receipt_of(message: str, until: float, secret: int, *, grouped: bool) -> str:
+    """How the lease is written."""
+    return f"{message}:{until.hex()}:{secret:x}:{GROUPED if grouped else ''}"  # exact, and fast
 
 
 def lease_of(receipt: str) -> Lease | None:

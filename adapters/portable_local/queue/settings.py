@@ -16,9 +16,10 @@ class LocalQueueSettings(QueueSettings):
     Attributes:
         path: The file, made with its folder when the first queue is. It must be on a disk of this
             machine: network file systems don't keep what SQLite needs.
-        durable: What `send` and `ack` did survives a power cut once they have returned; leases
-            may not, since nobody who holds one does. Without, a power cut may undo the last sends
-            and acks too. What a killed process has done stays done either way.
+        durable: What `send` did survives a power cut once it has returned, and with it all acks
+            before it. The last acks of up to 0.1 s, and leases, may not: those messages come
+            again. Without, a power cut may undo the last sends too. What a killed process has
+            done stays done either way.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"path"})

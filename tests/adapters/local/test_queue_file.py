@@ -266,9 +266,12 @@ def test_ids_go_on_where_they_were_when_the_clock_is_set_back(path: Path) -> Non
     assert ids == sorted(set(map(str, ids)))
 
 
-def test_sends_and_acks_are_synced_and_leases_go_along_with_them(
+def test_sends_are_synced_and_leases_and_acks_go_along_with_them(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An ack that comes long after the last sync is synced as well."""
+    clock = [1000.0]
+    monkeypatch.setattr(connections, "_now", lambda: clock[0])
     queue = open_queue(path)
     said: list[str] = []
     with queue.native.session as connection:
@@ -277,9 +280,17 @@ def test_sends_and_acks_are_synced_and_leases_go_along_with_them(
     queue.send([wire()])
     (message,) = queue.receive(1, wait=0, lease=30)
     (receipt,) = queue.extend([message.receipt], 30)
-    queue.ack([str(receipt)])
+    assert queue.ack([str(receipt)]) == [None]
+    queue.send([wire(), wire()])
+    ((first, second),) = [queue.receive(2, wait=0, lease=30)]
+    clock[0] += 0.9 * driver.ACKS_UNSYNCED_SECONDS
+    assert queue.ack([first.receipt]) == [None]
+    clock[0] += 0.2 * driver.ACKS_UNSYNCED_SECONDS
+    assert queue.ack([second.receipt]) == [None]
     wrote = [each for each in said if each in ("INSERT", "UPDATE", "DELETE", "sync")]
-    assert [each for each, _ in groupby(wrote)] == ["INSERT", "sync", "UPDATE", "DELETE", "sync"]
+    assert [each for each, _ in groupby(wrote)] == (
+        ["INSERT", "sync", "UPDATE", "DELETE", "INSERT", "sync", "UPDATE", "DELETE", "sync"]
+    )
 
 
 def test_a_send_that_was_dropped_as_a_duplicate_is_synced_all_the_same(
