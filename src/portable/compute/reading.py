@@ -35,11 +35,10 @@ class Lines:
         """
         for attempt in seen.attempts():
             place = (attempt.shard, attempt.number)
-            text = self._begun.pop(place, b"")
-            for name, size in attempt.segments(self._kind):
-                text += self._more(attempt, name, size)
-            *whole, rest = text.split(b"\n")
-            yield from whole
+            rest = self._begun.pop(place, b"")
+            for name, size in attempt.segments(self._kind):  # a log may have 352 MiB in all
+                *whole, rest = (rest + self._more(attempt, name, size)).split(b"\n")
+                yield from whole
             if rest and (last or attempt.has("exit.json")):
                 yield rest
             elif rest:

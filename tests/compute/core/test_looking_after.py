@@ -56,6 +56,28 @@ def test_a_log_that_is_not_followed_ends_where_it_is() -> None:
     assert list(job.logs()) == ["eins", "zw"]
 
 
+def test_a_long_log_is_read_bit_by_bit() -> None:
+    """Whoever reads it needs the memory of one segment, whatever there is in all."""
+
+    def talks_long(runner: Runner) -> Generator[float, None, None]:
+        runner.begin()
+        for number in range(20):
+            runner.write(f"log/{number:04d}", b"a\nb")
+        yield 1.0
+        runner.exit(0)
+
+    world = World(behaviours=[talks_long])
+    job = world.client().submit("true")
+    job.wait()
+    reads: list[str] = []
+    world.step = lambda name: reads.append(name) if name == "read" else None
+    lines = job.logs()
+    assert next(lines) == "a"
+    assert len(reads) == 1
+    assert [*lines] == ["ba"] * 19 + ["b"]
+    assert len(reads) == 20
+
+
 def test_lines_of_one_task_of_an_array() -> None:
     def both(runner: Runner) -> Generator[float, None, None]:
         runner.begin()
