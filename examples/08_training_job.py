@@ -1,6 +1,7 @@
 """Train on the handwritten digits as a job: on this machine, or on one that is rented for it.
 
-Runs on the local default. The same script anywhere else: PORTABLE_PROFILE=aws, gcp or azure.
+Runs on the local default. The same script anywhere else: PORTABLE_PROFILE=aws, or gcp, azure,
+digitalocean, kubernetes.
 """
 
 import numpy as np
