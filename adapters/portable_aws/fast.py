@@ -14,6 +14,7 @@ from portable.endpoints import check_endpoint
 from portable.errors import NotFound, PortableError, Throttled
 from portable.storage.driver import Page, StorageDriver, StoredObject, WriteOptions
 from portable.storage.http import quoted
+from portable.storage.metadata import read_crc32
 from portable_aws.codes import SPOILED, is_ambiguous, meaning
 from portable_aws.lean import Declined, Lister, Login
 from portable_aws.limits import capabilities
@@ -142,7 +143,7 @@ class S3Dialect:
     def described(
         self, key: str, meta: ObjectMeta, attributes: Mapping[str, str]
     ) -> StoredObject | None:
-        etag = meta["e_tag"]
+        etag, told = meta["e_tag"], metadata(attributes)
         if etag is None:
             return None
         return StoredObject(
@@ -151,7 +152,8 @@ class S3Dialect:
             revision=quoted(etag),
             last_modified=meta["last_modified"],
             content_type=attributes.get("Content-Type"),
-            metadata=metadata(attributes),
+            metadata=told,
+            crc32=read_crc32(told),
             etag=etag.strip('"'),
             version=None if meta["version"] == "null" else meta["version"],
         )

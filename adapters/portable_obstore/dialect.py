@@ -66,7 +66,7 @@ class Dialect(Protocol):
     ) -> StoredObject | None:
         """What the SDK driver would tell of the same answer to a read.
 
-        But for `crc32` and `storage_class`, which obstore doesn't hear.
+        But for `storage_class`, which obstore doesn't hear, and `crc32`: only ours, if any.
 
         Returns:
             `None` when the answer isn't the provider's.

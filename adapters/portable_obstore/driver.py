@@ -25,7 +25,6 @@ from portable.storage.driver import (
     WriteOptions,
 )
 from portable.storage.keys import is_plain
-from portable.storage.metadata import read_crc32
 from portable_obstore import choice
 from portable_obstore.dialect import SMALL_BYTES, Dialect, Puts
 from portable_obstore.failures import RAISED, Illegible, Unclear, verdict
@@ -40,7 +39,6 @@ T = TypeVar("T")
 SUSPENDED_SECONDS = 30.0
 ODD_KEYS = 10_000
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_PLAIN_TEXT = re.compile(r"[ -~]*")  # anything else in a header makes obstore panic
 
 
 class FastDriver(DriverAround):
@@ -92,7 +90,7 @@ class FastDriver(DriverAround):
         return self._dialect.capabilities
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> OpenRead:
-        store = self._fast(key, if_match)
+        store = self._fast(key) if is_plain(key) and _is_sendable(if_match or "") else None
         if store is None:
             return self.inner.read(key, start=start, end=end, if_match=if_match)
         is_whole = start == 0 and end is None
@@ -113,7 +111,7 @@ class FastDriver(DriverAround):
         self._seen = True
         if if_match is not None and info.revision != if_match:
             raise PreconditionFailed("the object is another revision")
-        if is_whole and self._dialect.vouches and read_crc32(info.metadata or {}) is None:
+        if is_whole and info.crc32 is None and self._dialect.vouches:
             return self._proven(info, result, if_match)
         return FastRead(info, result, self._dialect)
 
@@ -140,13 +138,11 @@ class FastDriver(DriverAround):
         if self._sdk is not None:
             self._sdk.close()
 
-    def _fast(self, key: str, condition: str | None = None) -> ObjectStore | None:
-        """The store, when a call about *key* may go by it."""
+    def _fast(self, key: str) -> ObjectStore | None:
+        """The store, when a call about *key*, which is plain, may go by it."""
         if choice.forked or (self._dialect.mocked_by in sys.modules and not self._demanded):
             return None
-        if not is_plain(key) or key in self._odd:
-            return None
-        if condition is not None and not _PLAIN_TEXT.fullmatch(condition):
+        if key in self._odd:
             return None
         if self._suspended_until and time.monotonic() < self._suspended_until:
             return None
@@ -234,8 +230,13 @@ def _is_plain_put(body: bytes | memoryview, write: WriteOptions, longest: int) -
         and not write.if_absent
         and write.if_match is None
         and write.storage_class is None
-        and _PLAIN_TEXT.fullmatch("".join(write.metadata.values())) is not None
+        and _is_sendable("".join(write.metadata.values()))
     )
+
+
+def _is_sendable(text: str) -> bool:
+    """Can a header have it? Anything else in one makes obstore panic."""
+    return text.isascii() and text.isprintable()
 
 
 def _is_md5(etag: str | None, body: bytes) -> bool:

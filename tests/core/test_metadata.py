@@ -55,7 +55,7 @@ def test_the_stamp_goes_along_unseen(user: dict[str, str]) -> None:
     user.pop("portable", None)
     stamp = Stamp(new_write_id(), 0xDEADBEEF)
     for ascii_only in (True, False):
-        stored = stamped(user, stamp, ascii_only=ascii_only)
+        stored = stamped(user, stamp.write_id, stamp.crc32, ascii_only=ascii_only)
         assert unstamped(stored, ascii_only=ascii_only) == (user, stamp)
 
 
@@ -66,7 +66,7 @@ def test_a_foreign_entry_of_our_name_is_shown() -> None:
 
 def test_the_stamp_is_as_long_as_the_limit_reckons() -> None:
     """Name and value, digest included."""
-    stored = stamped({}, Stamp(new_write_id(), 1), ascii_only=True)
+    stored = stamped({}, new_write_id(), 1, ascii_only=True)
     assert sum(len(name) + len(value) for name, value in stored.items()) == STAMP_BYTES
 
 

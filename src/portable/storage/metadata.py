@@ -90,13 +90,15 @@ def _check_entry(name: str, value: str) -> None:
         raise InvalidArgument(f"the metadata value of {name!r} isn't Unicode text") from error
 
 
-def stamped(user: Mapping[str, str], stamp: Stamp, *, ascii_only: bool) -> dict[str, str]:
+def stamped(
+    user: Mapping[str, str], write_id: str, crc32: int | None, *, ascii_only: bool
+) -> dict[str, str]:
     """The metadata to store: encoded where it must be, the stamp added."""
-    digest = "" if stamp.crc32 is None else f"{stamp.crc32:08x}"
+    digest = "" if crc32 is None else f"{crc32:08x}"
     stored = dict(user)
     if user and ascii_only:
         stored = {name: encode_value(value) for name, value in user.items()}
-    stored[STAMP] = f"1.{stamp.write_id}.{digest}"
+    stored[STAMP] = f"1.{write_id}.{digest}"
     return stored
 
 

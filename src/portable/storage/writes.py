@@ -18,7 +18,7 @@ from portable.errors import (
 )
 from portable.storage.bodies import Piece
 from portable.storage.driver import StoredObject, WriteOptions
-from portable.storage.metadata import STAMP, Stamp, new_write_id, read_stamp, stamped
+from portable.storage.metadata import STAMP, new_write_id, read_stamp, stamped
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection
@@ -62,7 +62,7 @@ class Write:
         ascii_only = self._connection.live.capabilities.metadata_ascii
         return WriteOptions(
             content_type=request.content_type,
-            metadata=stamped(request.metadata, Stamp(self.id, crc32), ascii_only=ascii_only),
+            metadata=stamped(request.metadata, self.id, crc32, ascii_only=ascii_only),
             if_absent=request.if_absent,
             if_match=request.if_match,
             storage_class=request.storage_class,
