@@ -88,6 +88,7 @@ def _get(peers: Peers, place: Path, rounds: int) -> list[Row]:
         "s5cmd": lambda: peers.run(peers.s5cmd(KEY, f"{target}/large")),
         "rclone": lambda: peers.run(peers.rclone(KEY, f"{target}/large")),
         "sockets": lambda: bare.fetch(url, OBJECT_BYTES, connections=CONNECTIONS),
+        "one socket, kept": lambda: bare.keep(url, OBJECT_BYTES),
     }
     tidy()
     works: dict[str, Work] = {"portable": lambda: bucket.get(KEY), "boto3": in_parts, **others}
