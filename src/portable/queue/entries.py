@@ -34,7 +34,6 @@ class Entry:
 def outgoing(
     connection: Connection,
     body: object,
-    *,
     delay: Seconds,
     attributes: Mapping[str, str] | None,
     group: str | None,
@@ -52,7 +51,7 @@ def outgoing(
         dedup_id = dedup_id if body.dedup_id is None else body.dedup_id
         body = body.body
     kind, data = encoded(body)
-    content = Content(kind=kind, data=data, attributes=check_attributes(attributes), own={})
+    content = Content(kind, data, check_attributes(attributes) if attributes else {}, {})
     if group is not None or connection.capabilities.needs_group:
         check_group(connection, group)
     if dedup_id is not None:

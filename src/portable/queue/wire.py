@@ -29,7 +29,7 @@ _ENVELOPE = b'{"portable":"'
 _FILLER = b"-"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Content:
     """A message without its way of travelling.
 
@@ -78,7 +78,7 @@ def unpacked(leased: Leased) -> Content:
     if how is None and leased.body.startswith(_ENVELOPE):
         how = "envelope"
     if how is None:
-        return Content(kind="bytes", data=leased.body, attributes=attributes, own={})
+        return Content("bytes", leased.body, attributes, {})
     try:
         if "envelope" in how:
             return _read_envelope(leased.body)
@@ -152,6 +152,4 @@ def _read(how: str, data: bytes, attributes: dict[str, str]) -> Content:
     own = {}
     if attributes:
         own = {name: attributes.pop(name) for name in (PAYLOAD, NOT_BEFORE) if name in attributes}
-    return Content(
-        kind="json" if kind == "json" else "bytes", data=data, attributes=attributes, own=own
-    )
+    return Content("json" if kind == "json" else "bytes", data, attributes, own)
