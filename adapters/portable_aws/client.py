@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -49,6 +50,13 @@ def make_client(settings: S3Settings, keys: tuple[str, str] | None = None) -> S3
     guard(client, seconds=settings.deadline)
     client.meta.events.register("before-call.s3", _send_small_bodies_at_once)
     return client
+
+
+def credentials_end(client: S3Client) -> datetime | None:
+    """When a client's credentials end; `None` where they don't, or don't tell."""
+    credentials = client._get_credentials()  # type: ignore[attr-defined]
+    ends = getattr(credentials, "_expiry_time", None)  # there is no other way to be told
+    return ends if isinstance(ends, datetime) else None
 
 
 def make_queue_client(settings: SqsSettings) -> SQSClient:

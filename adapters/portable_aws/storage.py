@@ -32,7 +32,7 @@ from portable.storage.http import RangeOutside, range_header
 from portable.storage.types import SignedRequest
 from portable_aws.answers import PAGE, Answer
 from portable_aws.body import S3Read, sendable
-from portable_aws.client import make_client
+from portable_aws.client import credentials_end, make_client
 from portable_aws.errors import of_entry, translated
 from portable_aws.limits import capabilities
 from portable_aws.settings import S3Settings
@@ -263,6 +263,10 @@ class S3Storage:
             url = self._client.generate_presigned_url(
                 f"{operation}_object", Params=named, ExpiresIn=seconds
             )
+        # Temporary credentials end what they have signed:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+        ends = credentials_end(self._client)
+        expires_at = min(expires_at, ends) if ends else expires_at
         return SignedRequest(method=method, url=url, headers=headers, expires_at=expires_at)
 
     def close(self) -> None:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
+from logging import getLogger
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from portable.compute.archive import make_archive
+from portable.compute.arguments import TIMEOUT_MAX
 from portable.compute.ground import folder_of, uses_folder
 from portable.threads import ContextThreads
 
@@ -27,6 +29,8 @@ OUTPUTS, OUTPUTS_MAX = 64, 512  # slots for each task, and in all
 MARGIN = timedelta(hours=1)  # a signed request outlives what it is for
 SIGNERS = 16
 SLOW_SECONDS = 0.01
+
+log = getLogger("portable.compute")
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -78,7 +82,9 @@ def archive_of(
         signed = dict(
             _each(lambda wanted: _signed(bucket, home, *wanted, life), list(_names(record, tasks)))
         )
-        manifest["store"] = {"signed": signed}
+        now = connection.surroundings.now()
+        _tell_of_end(record, plan, signed["state"].expires_at.timestamp() - now)
+        manifest["store"] = {"signed": {name: _told(each) for name, each in signed.items()}}
         manifest["inputs"] = _each(
             lambda each: {
                 "path": each.path,
@@ -121,9 +127,22 @@ def _names(record: JobRecord, tasks: Sequence[int]) -> Iterator[tuple[str, str, 
 
 def _signed(
     bucket: Bucket, home: str, name: str, key: str, method: str, once: bool, life: timedelta
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, SignedRequest]:
     once = once and bucket.capabilities.put_if_absent
-    return name, _told(bucket.sign(home + key, method=method, expires=life, if_absent=once))
+    return name, bucket.sign(home + key, method=method, expires=life, if_absent=once)
+
+
+def _tell_of_end(record: JobRecord, plan: Plan, left: float) -> None:
+    """Temporary credentials end what they have signed: a machine stores nothing from then on."""
+    if left < min(plan.lifetime, TIMEOUT_MAX):
+        log.warning(
+            "job %r may take %.0f s, and the credentials that it was submitted with end in %.0f s: "
+            "what it does after that is lost. Submit it with some that last longer, or give it "
+            "less 'timeout'",
+            record.id,
+            plan.lifetime,
+            left,
+        )
 
 
 def _told(request: SignedRequest) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import socket
 import zlib
 from collections.abc import Callable
 from dataclasses import replace as replaced
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -183,6 +184,22 @@ class TestAddresses:
         """Nothing is sent to make a signed URL."""
         bucket = open_bucket(endpoint=None, region="eu-west-1")
         assert bucket.sign("k").url.startswith("https://aws-tests.s3.eu-west-1.amazonaws.com/k?")
+
+    def test_what_temporary_credentials_sign_ends_with_them(
+        self, open_bucket: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever was asked for; keys that last sign for as long as one likes."""
+        asked, now = timedelta(hours=5), datetime.now(UTC)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        lasting = open_bucket(endpoint=None).sign("k", expires=asked)
+        assert lasting.expires_at >= now + asked - timedelta(seconds=1)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+        ends = now + timedelta(hours=1)
+        monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
+        assert open_bucket(endpoint=None).sign("k", expires=asked).expires_at == ends
+        soon = open_bucket(endpoint=None).sign("k", expires=60)
+        assert soon.expires_at < now + timedelta(minutes=5)
 
     def test_an_endpoint_may_be_told_to_take_it_in_the_host(self, open_bucket: Any) -> None:
         bucket = open_bucket(endpoint="https://objects.example.com", addressing="virtual")

@@ -6,7 +6,8 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from portable.errors import (
     PortableError,
     Unsupported,
 )
-from portable.storage import Bucket
+from portable.storage import Bucket, SignedRequest
 from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
-from tests.compute.core.world import World
+from tests.compute.core.world import Storage, World
 
 
 def manifest_of(world: World, **asked: Any) -> Mapping[str, Any]:
@@ -229,6 +230,24 @@ def test_what_a_machine_may_do_is_signed_and_nothing_else() -> None:
         assert "/jobs/" in key
         assert ("If-None-Match" in request["headers"]) is (name in ("started", "exit"))
         assert method == ("GET" if name.endswith(("cancel", "/read")) else "PUT")
+
+
+def test_credentials_that_end_before_the_job_are_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What they signed ends with them; the job is started all the same."""
+
+    def sign(self: Storage, key: str, *, expires: timedelta, **asked: Any) -> SignedRequest:
+        request = whole(self, key, expires=expires, **asked)
+        return replace(request, expires_at=self._world.storage_time() + timedelta(hours=1))
+
+    World().client().submit("true", timeout=86400)
+    assert caplog.text == ""
+    whole = Storage.sign
+    monkeypatch.setattr(Storage, "sign", sign)
+    World().client().submit("true", name="long", timeout=86400)
+    assert "job 'long' may take 87000 s, and the credentials" in caplog.text
+    assert "end in 3600 s" in caplog.text
 
 
 def test_storage_that_machines_can_not_reach_is_refused() -> None:
