@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 # Another process can't ring here: who waits looks at the file, less and less often. With the longest
-# pause a thread that waits takes 0.7 % of a processor, measured by `benchmarks queue-idle`.
+# pause a thread that waits takes 1.2 % of a processor, measured by `benchmarks queue-idle`.
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.025
 
