@@ -171,7 +171,7 @@ def test_a_bit_that_flipped_once_is_read_again() -> None:
 
 
 @pytest.mark.parametrize("clock_step", [0.0, 0.01])
-@pytest.mark.parametrize("data", [b"0123456789", LARGE])
+@pytest.mark.parametrize("data", [b"0123456789", LARGE], ids=["small", "large"])
 def test_bytes_that_are_wrong_for_good_are_an_error(data: bytes, clock_step: float) -> None:
     """On every way of reading a whole object."""
     bucket, driver = bucket_and_driver(clock_step)
