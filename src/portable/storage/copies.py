@@ -16,7 +16,8 @@ from portable.errors import (
 from portable.storage.bodies import opened
 from portable.storage.content_types import DEFAULT
 from portable.storage.metadata import check_metadata, unstamped
-from portable.storage.reads import check_revision, expected_crc32, iterate
+from portable.storage.pinned import check_revision
+from portable.storage.reads import expected_crc32, iterate
 from portable.storage.uploads import Progress, store
 from portable.storage.writes import WriteRequest
 

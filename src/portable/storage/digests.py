@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from portable.errors import ObjectChanged
+from portable.storage.pinned import ObjectStream
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection
@@ -92,8 +93,6 @@ def proven(connection: Connection, info: StoredObject, crc32: int) -> StoredObje
 def _read_again(
     connection: Connection, info: StoredObject, digest: ServerDigest
 ) -> tuple[int, bytes]:
-    from portable.storage.reads import ObjectStream
-
     stream = ObjectStream(connection, info.key, if_match=info.revision, pinned=True)
     hashed, crc32 = digest.start(), 0
     try:

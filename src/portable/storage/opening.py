@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from portable.storage.descriptions import describe
 from portable.storage.keys import check_readable
-from portable.storage.reads import check_revision
+from portable.storage.pinned import check_revision
 from portable.storage.streams import ObjectReader, ObjectWriter
 from portable.storage.uploads import Upload
 from portable.storage.writes import WriteRequest

@@ -9,30 +9,28 @@ from functools import partial
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from portable import interrupt
-from portable.errors import (
-    IntegrityError,
-    InvalidType,
-    ObjectChanged,
-    PortableError,
-    PreconditionFailed,
-    Unavailable,
-)
+from portable.errors import IntegrityError, InvalidType, ObjectChanged
 from portable.storage.checksums import combine
 from portable.storage.digests import proven
 from portable.storage.metadata import read_crc32
+from portable.storage.pinned import (
+    READ_BYTES,
+    ObjectStream,
+    Range,
+    Sink,
+    check_revision,
+    clamp,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from portable.retry import Deadline
     from portable.storage.bodies import Piece
     from portable.storage.connection import Connection
-    from portable.storage.driver import OpenRead, StoredObject
+    from portable.storage.driver import StoredObject
 
 PART_BYTES = 8 * 1024**2
 PARALLEL_BYTES = 2 * PART_BYTES
-READ_BYTES = 256 * 1024  # what stays in a processor's cache on its way through
 SAMPLE_BYTES = 4 * 1024**2
 FAST_BYTES_PER_SECOND = 300 * 1024**2
 GAP_BYTES = 64 * 1024
@@ -40,131 +38,6 @@ REREADS = 3
 UNSTEADY = (IntegrityError, ObjectChanged)  # a bit may not flip again, and a writer be done
 
 T = TypeVar("T")
-Range = tuple[int | None, int | None]
-Sink = Callable[[int, "Piece"], None]
-
-
-class ObjectStream:
-    """The bytes of an object from *start* to *end*, in order.
-
-    A connection that breaks or ends early is replaced by one that goes on at the next byte of
-    the same revision.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        key: str,
-        *,
-        start: int = 0,
-        end: int | None = None,
-        if_match: str | None = None,
-        pinned: bool = False,
-    ) -> None:
-        """Open it.
-
-        Args:
-            key: A full key.
-            pinned: *if_match* is what an earlier part of the same read saw.
-        """
-        self._connection = connection
-        self._key = key
-        self._deadline: Deadline = connection.live.retry.start()
-        self._failures = 0
-        self._if_match = if_match
-        self._pinned = pinned
-        self._body = self._open(start, end)
-        self.info: StoredObject = self._body.info
-        self.start, self.end = 0, self.info.size
-        if start or end is not None:
-            self.start, self.end = clamp((start, end), self.info.size)
-        self.position = self.start
-        self._if_match, self._pinned = self.info.revision, True
-        self._deadline.extend(self.end - self.start)
-
-    def read(self, size: int = READ_BYTES) -> bytes:
-        """Return some bytes, at most *size*; ``b""`` at the end and not before."""
-        return bytes(self.piece(size))
-
-    def piece(self, size: int = READ_BYTES) -> Piece:
-        """As `read`, and nothing is copied."""
-        while self.position < self.end:
-            interrupt.check()
-            try:
-                data = self._body.read(min(size, self.end - self.position))
-                if not data:
-                    raise Unavailable(
-                        f"the body ended {self.end - self.position} bytes early",
-                    )
-            except PortableError as error:
-                self._resume(error)
-                continue
-            if self._deadline.left() < 0:
-                self.close()
-                raise self._deadline.exceeded()
-            self._failures = 0
-            self.position += len(data)
-            return data
-        self.close()
-        return b""
-
-    def stop_at(self, end: int) -> None:
-        """Read no further than *end*; the rest of the answer is dropped."""
-        self.end = min(self.end, end)
-
-    def drain(self, sink: Sink) -> int:
-        """Give *sink* all that is left, with each piece's offset, and return its CRC-32."""
-        crc32 = 0
-        while data := self.piece():
-            sink(self.position - len(data), data)
-            crc32 = zlib.crc32(data, crc32)
-        return crc32
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._body.close()
-
-    def _resume(self, error: PortableError) -> None:
-        self._body.close()
-        self._pause(error)
-        self._body = self._open(self.position, self.end)
-
-    def _pause(self, error: PortableError) -> None:
-        # Requests that fail and answers that break off count together, until a byte comes.
-        self._failures += 1
-        self._connection.live.retry.pause(error, self._failures, self._deadline)
-
-    def _open(self, start: int, end: int | None) -> OpenRead:
-        while True:
-            live = self._connection.live
-            try:
-                body = live.driver.read(self._key, start=start, end=end, if_match=self._if_match)
-                if self._if_match is not None:
-                    self._check(body)
-            except PortableError as error:
-                if self._pinned and isinstance(error, PreconditionFailed):
-                    raise ObjectChanged(
-                        "the object was replaced while it was being read; read it again from "
-                        "its start"
-                    ) from error
-                self._pause(error)
-            else:
-                live.retry.budget.refund()
-                return body
-
-    def _check(self, body: OpenRead) -> None:
-        """Its revision, which some servers leave to us."""
-        try:
-            check_revision(body.info, self._if_match)
-        except PreconditionFailed:
-            body.close()
-            raise
-
-
-def clamp(wanted: Range, size: int) -> tuple[int, int]:
-    """A range as Python slices it: cut to the object, negative ends counted from its end."""
-    start, end, _ = slice(*wanted).indices(size)
-    return start, max(start, end)
 
 
 def check_range(wanted: object) -> Range:
@@ -321,12 +194,6 @@ def _get_range(connection: Connection, key: str, wanted: Range, if_match: str | 
     check_revision(info, if_match)
     span = clamp(wanted, info.size)
     return read_span(connection, key, span, info.revision) if span[0] < span[1] else b""
-
-
-def check_revision(info: StoredObject, if_match: str | None) -> None:
-    """Raise when *info* isn't the revision asked for."""
-    if if_match is not None and info.revision != if_match:
-        raise PreconditionFailed("the object is another revision than 'if_match' names")
 
 
 def _join(stream: ObjectStream) -> bytes:

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from portable.storage.checksums import combine
-from portable.storage.reads import ObjectStream, _run_all, verify
+from portable.storage.pinned import ObjectStream
+from portable.storage.reads import _run_all, verify
 from portable.transfers.bytes_of import crc32_of, write_at
 
 if TYPE_CHECKING:

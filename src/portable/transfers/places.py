@@ -13,7 +13,8 @@ from portable.config.urls import is_url
 from portable.errors import InvalidArgument, InvalidType, NotFound, PreconditionFailed
 from portable.storage.keys import check_prefix
 from portable.storage.listing import pages
-from portable.storage.reads import check_revision, expected_crc32
+from portable.storage.pinned import check_revision
+from portable.storage.reads import expected_crc32
 from portable.transfers.globs import Globs
 from portable.transfers.items import Item
 from portable.transfers.spill import in_order
