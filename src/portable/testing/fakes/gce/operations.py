@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from portable.testing.fakes.gce.timeline import Timeline
 from portable.testing.fakes.gce.wording import link, moment
+from portable.testing.fakes.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

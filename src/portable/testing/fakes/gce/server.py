@@ -10,10 +10,10 @@ from portable.testing.fakes.gce.filters import parsed
 from portable.testing.fakes.gce.machine import Machine
 from portable.testing.fakes.gce.operations import Operation, Operations, PlannedFailure
 from portable.testing.fakes.gce.state import State
-from portable.testing.fakes.gce.timeline import Timeline
 from portable.testing.fakes.gce.wording import link, not_found
 from portable.testing.fakes.machines import FakeMachine, MachineHost
 from portable.testing.fakes.rest import Call, Reply, RestFake
+from portable.testing.fakes.timeline import Timeline
 from portable.testing.fakes.wire import Request
 
 WAIT_SECONDS = 10.0  # of one `wait`; Google's is two minutes

@@ -10,9 +10,9 @@ from typing import Any
 from portable.testing.fakes.gce.machine import OFF, Machine
 from portable.testing.fakes.gce.operations import Operation, Operations
 from portable.testing.fakes.gce.rules import check
-from portable.testing.fakes.gce.timeline import Timeline
 from portable.testing.fakes.gce.wording import not_found, refused
 from portable.testing.fakes.machines import FakeMachine, MachineHost
+from portable.testing.fakes.timeline import Timeline
 
 PREEMPTED = "compute.instances.preempted"
 

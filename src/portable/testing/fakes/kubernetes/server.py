@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from portable.testing.fakes.gce.timeline import Timeline
 from portable.testing.fakes.kubernetes.objects import Job, Pod
 from portable.testing.fakes.kubernetes.rules import fielded, labelled
 from portable.testing.fakes.kubernetes.state import State
 from portable.testing.fakes.kubernetes.wording import not_found, refused, status
 from portable.testing.fakes.machines import FakeMachine, MachineHost
 from portable.testing.fakes.rest import Call, Reply, RestFake
+from portable.testing.fakes.timeline import Timeline
 from portable.testing.fakes.wire import Answer, Request
 
 JOBS = "/apis/batch/v1/namespaces/{namespace}/jobs"

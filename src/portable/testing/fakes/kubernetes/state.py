@@ -8,11 +8,11 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from portable.testing.fakes.gce.timeline import Timeline
 from portable.testing.fakes.kubernetes.objects import KILLED, Job, Pod, Words
 from portable.testing.fakes.kubernetes.rules import check, expanded
 from portable.testing.fakes.kubernetes.wording import moment, not_found, refused
 from portable.testing.fakes.machines import MachineHost
+from portable.testing.fakes.timeline import Timeline
 
 START_SECONDS = 0.02  # from a Job to its pod
 BACKOFF = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
