@@ -183,9 +183,7 @@ class Session:
                 connection.close()
 
     def __del__(self) -> None:
-        if self._connection is not None:
-            os.close(self._log)
-            self._connection.close()
+        self.close()  # as others may at this moment: a weak reference still finds it
 
     def _open(self) -> sqlite3.Connection:
         try:

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -335,3 +336,29 @@ def test_a_sync_that_fails_says_that_the_message_may_be_there(
     size = wal.stat().st_size
     queue.send([wire()])
     assert wal.stat().st_size == size, "a checkpoint came between, and the log is written anew"
+
+
+def test_a_thread_that_ends_while_its_queue_is_closed_closes_nothing_twice(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of what is closed may be another file's at once."""
+    queue = open_queue(path)
+    closed: list[int] = []
+    close = os.close
+
+    def closing_meanwhile(number: int) -> None:
+        closed.append(number)
+        if len(closed) == 1:
+            queue.close()
+        close(number)
+
+    def look() -> None:
+        queue.stats()
+        monkeypatch.setattr(os, "close", closing_meanwhile)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    monkeypatch.undo()
+    assert len(closed) == 2  # the thread's, and this one's
+    assert len(set(closed)) == 2
