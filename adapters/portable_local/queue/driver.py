@@ -207,10 +207,11 @@ class SQLiteQueue:
         self._unseen += size
         if self._unseen < UNSEEN_BYTES and 0 <= now - self._seen_at < UNSEEN_SECONDS:
             return
+        self._connections.leave_removed()
         try:
             disk = os.statvfs(self._folder)
-        except FileNotFoundError:
-            return  # nor is there a queue, which is to be the error
+        except OSError:
+            return  # nor can the file be opened, which says more
         if disk.f_bavail * disk.f_frsize < RESERVE_BYTES:
             raise NoSpace(
                 f"the disk has less than {RESERVE_BYTES >> 20} MiB left, which are kept so that "
@@ -246,6 +247,7 @@ class SQLiteQueue:
 
     def _look(self) -> tuple[int, float]:
         """The number that changes with the file, and when a message is or was due."""
+        self._connections.leave_removed()
         with self._connections.session as connection:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             return version, self._must_exist(connection)

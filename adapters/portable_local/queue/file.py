@@ -64,6 +64,7 @@ def make(path: Path) -> None:
     with translated():
         _make_folder(path.parent)
         _refuse_network(path.parent)
+        _refuse_leftover(path)
         staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         os.close(os.open(staged, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
@@ -112,6 +113,16 @@ def _make_folder(folder: Path) -> None:
         _make_folder(folder.parent)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(0o700)
+
+
+def _refuse_leftover(path: Path) -> None:
+    """SQLite would take the log of a file that was removed for the new one's."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and not path.exists():  # in this order: who makes a file makes its log later
+        raise ConfigError(
+            f"there is {log}, and the file that it belongs to was removed: stop what uses it, "
+            f"and remove it and {path.name}-shm, too"
+        )
 
 
 def _refuse_network(folder: Path) -> None:

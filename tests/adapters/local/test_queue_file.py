@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+import portable
 from portable.errors import (
     ConfigError,
     IntegrityError,
@@ -26,6 +28,7 @@ from portable.errors import (
     QueueNotFound,
     Unavailable,
 )
+from portable.queue import Queue
 from portable.queue.driver import WireMessage
 from portable_local.queue import connections, driver, file
 from portable_local.queue.driver import SQLiteQueue
@@ -36,6 +39,10 @@ def open_queue(path: Path, name: str = "jobs", **settings: Any) -> SQLiteQueue:
     queue = SQLiteQueue(LocalQueueSettings(path=str(path), name=name, **settings))
     queue.create()
     return queue
+
+
+def whole_queue(path: Path) -> Queue:
+    return portable.open_queue(f"sqlite://{path}?name=jobs")
 
 
 def wire(body: bytes = b"x", **fields: Any) -> WireMessage:
@@ -336,6 +343,54 @@ def test_a_sync_that_fails_says_that_the_message_may_be_there(
     size = wal.stat().st_size
     queue.send([wire()])
     assert wal.stat().st_size == size, "a checkpoint came between, and the log is written anew"
+
+
+def test_a_file_that_is_removed_under_its_users_takes_no_later_message_along(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They make a new one, as the next process would, and meet there."""
+    monkeypatch.setattr(driver, "UNSEEN_SECONDS", 0.0)
+    sender, receiver = whole_queue(path), whole_queue(path)
+    sender.send("before")
+    assert [message.body for message in receiver.receive()] == ["before"]
+    assert receiver.receive() == []
+    shutil.rmtree(path.parent)
+    sender.send("after")
+    assert [message.body for message in receiver.receive(wait=5)] == ["after"]
+    shutil.rmtree(path.parent)
+    assert receiver.receive() == []
+    sender.send("again")
+    assert [message.body for message in receiver.receive(wait=5)] == ["again"]
+    sender.close()
+    receiver.close()
+
+
+def test_the_log_of_a_file_that_was_removed_is_no_new_files(path: Path) -> None:
+    """SQLite would bring its messages back, or damage the new file."""
+    script = f"""
+import os, signal
+from portable.queue.driver import WireMessage
+from portable_local.queue.driver import SQLiteQueue
+from portable_local.queue.settings import LocalQueueSettings
+
+queue = SQLiteQueue(LocalQueueSettings(path={str(path)!r}, name="jobs"))
+queue.create()
+queue.send([WireMessage(body=b"old", attributes={{}})])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    path.unlink()
+    with pytest.raises(ConfigError, match=r"queues.db-wal, and the file .* was removed: stop"):
+        open_queue(path)
+    for each in path.parent.iterdir():
+        each.unlink()
+    assert open_queue(path).stats().total == 0
+
+
+def test_a_file_where_a_folder_should_be_is_named_at_the_first_send(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file is no folder"):
+        whole_queue(tmp_path / "file" / "queues.db").send(1)
 
 
 def test_a_thread_that_ends_while_its_queue_is_closed_closes_nothing_twice(
