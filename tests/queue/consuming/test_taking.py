@@ -88,6 +88,8 @@ def test_a_long_handler_is_not_idle(on: Stage) -> None:
         {"idle_timeout": -1},
         {"lease": 0},
         {"drain": float("nan")},
+        {"stop": True},
+        {"on_event": "print"},
     ],
 )
 def test_impossible_arguments_are_refused(on: Stage, wrong: dict[str, Any]) -> None:

@@ -54,6 +54,10 @@ def checked_plan(
     """
     if not callable(handler):
         raise InvalidType(f"handler is called with each message; this is {handler!r}")
+    if stop is not None and not callable(getattr(stop, "is_set", None)):
+        raise InvalidType(f"stop is a threading.Event, not {type(stop).__name__}")
+    if observer is not None and not callable(observer):
+        raise InvalidType(f"on_event is called with each event; this is {observer!r}")
     return Plan(
         handler=handler,
         concurrency=check_count(concurrency, "concurrency"),
