@@ -34,15 +34,11 @@ class TestStore(StoreTests[FsspecStore, cpu.Buffer]):
         return {"fs": made.fs, "path": made.path}
 
     @pytest_asyncio.fixture
-    async def store(  # type: ignore[override]
-        self, open_kwargs: dict[str, Any]
-    ) -> FsspecStore:
+    async def store(self, open_kwargs: dict[str, Any]) -> FsspecStore:
         return await self.store_cls.open(**open_kwargs)
 
     @pytest_asyncio.fixture
-    async def store_not_open(  # type: ignore[override]
-        self, store_kwargs: dict[str, Any]
-    ) -> FsspecStore:
+    async def store_not_open(self, store_kwargs: dict[str, Any]) -> FsspecStore:
         return self.store_cls(**store_kwargs)
 
     async def set(self, store: FsspecStore, key: str, value: Buffer) -> None:
