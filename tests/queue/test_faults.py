@@ -337,6 +337,19 @@ def test_several_requests_when_one_can_not_ask_for_all(on: Stage) -> None:
     assert len(queue.receive(10)) == 3
 
 
+def test_a_lease_counts_from_the_first_of_several_requests(on: Stage) -> None:
+    """Else the first messages would be thought held when they are others' already."""
+    on.script.capabilities = {"receive_max": 3}
+    on.script.change["receive"] = lambda answers: on.clock.advance(20) or answers
+    queue = on.open()
+    queue.send_many(range(6))
+    messages = queue.receive(6, lease=30)
+    on.clock.advance(9)
+    assert not any(message.lease_lost for message in messages)
+    on.clock.advance(2)
+    assert all(message.lease_lost for message in messages)
+
+
 def test_the_deadline_is_the_calls(on: Stage) -> None:
     """Retries end with it, as everywhere."""
     queue = on.open(deadline=1.0, attempts=100)

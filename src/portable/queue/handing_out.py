@@ -10,7 +10,7 @@ from portable.errors import PortableError, Unsupported
 from portable.interrupt import deaf
 from portable.queue.events import Observer, QueueEvent, tell
 from portable.queue.message import Message
-from portable.queue.receiving import early_by, hand_back, lease_some
+from portable.queue.receiving import early_by, hand_back, lease_first, lease_more
 from portable.queue.wire import unpacked
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ def receive(
     clock = connection.surroundings.clock
     until, left = clock() + wait, wait
     while True:
-        leased = lease_some(connection, limit, wait=left, lease=lease)
-        messages = _sorted_out(connection, leased, clock() + lease, observer)
+        found = lease_first(connection, limit, wait=left, lease=lease)
+        ends = clock() + lease  # of the first; those of later requests end no sooner
+        leased = lease_more(connection, found, limit, lease)
+        messages = _sorted_out(connection, leased, ends, observer)
         if messages or not leased or (left := until - clock()) <= 0:
             break
     if messages and observer is not None:

@@ -20,15 +20,21 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 def lease_some(connection: Connection, limit: int, *, wait: float, lease: float) -> list[Leased]:
     """Lease up to *limit* messages, waiting up to *wait* seconds for the first."""
+    found = lease_first(connection, limit, wait=wait, lease=lease)
+    return lease_more(connection, found, limit, lease)
+
+
+def lease_first(
+    connection: Connection, limit: int, *, wait: float, lease: float
+) -> Sequence[Leased]:
+    """Those of the first answer that has any, where one request can't ask for *limit*."""
     able = connection.capabilities
     until = connection.surroundings.clock() + wait
     count = min(limit, able.receive_max)
     found = _ask(connection, count, min(wait, able.wait_max), lease)
     if not found and wait > 0:
         found = _poll(connection, count, until, lease)
-    if found and len(found) == able.receive_max < limit:
-        return _filled(connection, found, limit, lease)
-    return list(found)
+    return found
 
 
 def _poll(connection: Connection, count: int, until: float, lease: float) -> Sequence[Leased]:
@@ -49,10 +55,10 @@ def _poll(connection: Connection, count: int, until: float, lease: float) -> Seq
     return []
 
 
-def _filled(
+def lease_more(
     connection: Connection, found: Sequence[Leased], limit: int, lease: float
 ) -> list[Leased]:
-    """What more there is at once, where one request can't ask for all."""
+    """Those, and what more there is at once, where one request can't ask for all."""
     able = connection.capabilities
     messages = list(found)
     try:
