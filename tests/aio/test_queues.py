@@ -115,6 +115,8 @@ def test_functions_are_refused(queue: Queue) -> None:
     async def story() -> None:
         with pytest.raises(InvalidType, match="async def"):
             await AsyncQueue(queue).consume(print)  # type: ignore[arg-type]
+        with pytest.raises(InvalidType, match="not a str"):
+            await AsyncQueue(queue).ack_many(["x"])  # type: ignore[list-item]
 
     asyncio.run(story())
 

@@ -14,6 +14,7 @@ from portable.aio._threads import ask, finish
 from portable.errors import InvalidType, PortableError
 from portable.interrupt import deaf
 from portable.queue import ConsumeReport, Message, Queue, QueueStats
+from portable.queue.arguments import several
 from portable.queue.consuming.consumer import Consumer
 from portable.queue.consuming.plan import checked_plan
 from portable.queue.consuming.workers import is_async
@@ -168,7 +169,8 @@ class AsyncQueue:
 
     async def ack_many(self, messages: Iterable[AsyncMessage]) -> list[bool]:
         """As `Queue.ack_many`."""
-        plain = [each.message for each in messages]
+        given = several(messages, "ack_many", "message.ack")
+        plain = [each.message if isinstance(each, AsyncMessage) else each for each in given]
         return await finish(lambda: self.queue.ack_many(plain))
 
     async def peek(self, max_messages: int = 1) -> list[AsyncMessage]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from portable.errors import InvalidArgument, InvalidType, Unsupported
 from portable.values import Seconds, seconds
@@ -10,6 +11,7 @@ from portable.values import Seconds, seconds
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
 
+T = TypeVar("T")
 GROUP_MAX = 128  # MessageGroupId and MessageDeduplicationId of SQS
 
 
@@ -26,6 +28,15 @@ def lease_of(connection: Connection, lease: Seconds | None) -> float:
             f"which does so while a handler runs"
         )
     return max(length, able.lease_min)
+
+
+def several(given: Iterable[T], call: str, one: str) -> list[T]:
+    """What a call was given that takes several; one body may be iterable, too."""
+    is_one = isinstance(given, str | bytes | bytearray | memoryview | Mapping)
+    if is_one or not isinstance(given, Iterable):
+        kind = type(given).__name__
+        raise InvalidType(f"{call} takes several, as a list, and got a {kind}; for one, use {one}")
+    return list(given)
 
 
 def renewed_lease(connection: Connection, lease: Seconds | None) -> float:

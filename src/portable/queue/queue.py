@@ -15,7 +15,7 @@ from portable.errors import (
     QueueNotFound,
 )
 from portable.queue import dead_letters, handing_out
-from portable.queue.arguments import lease_of
+from portable.queue.arguments import lease_of, several
 from portable.queue.connection import Connection, opened
 from portable.queue.entries import outgoing
 from portable.queue.events import Observer, QueueEvent, tell
@@ -211,11 +211,10 @@ class Queue:
             NotAllSent: some weren't; it has the others' ids, and says why for each.
             InvalidArgument, InvalidType, Unsupported: nothing was sent.
         """
-        if isinstance(bodies, str | bytes | bytearray | memoryview | Mapping):
-            raise InvalidType("send_many takes several bodies, as a list; for one, use send")
         connection = self._connection
         with connection.located("send_many"):
-            messages = [outgoing(connection, body, delay, attributes, group) for body in bodies]
+            given = several(bodies, "send_many", "send")
+            messages = [outgoing(connection, body, delay, attributes, group) for body in given]
             if not messages:
                 return []
             answers = send_all(connection, messages)
@@ -265,17 +264,20 @@ class Queue:
 
         Raises:
             InvalidArgument: one is another queue's, or was handed back before.
+            InvalidType: one is no message; nothing was acked.
             PortableError: one couldn't be acked; the others are.
         """
         connection = self._connection
         with connection.located("ack_many"):
-            given = list(messages)
-            different = list(dict.fromkeys(given))
-            for message in different:
+            given = several(messages, "ack_many", "message.ack")
+            for message in given:
+                if not isinstance(message, Message):
+                    kind = type(message).__name__
+                    raise InvalidType(f"ack_many takes messages that were received, not a {kind}")
                 theirs = message._connection
                 if theirs is not connection and theirs.settings.url != connection.settings.url:
                     raise InvalidArgument(f"message {message.id!r} is of another queue")
-            for error in ack_all(connection, different):
+            for error in ack_all(connection, list(dict.fromkeys(given))):
                 if error is not None and not isinstance(error, LeaseLost):
                     raise error
             return [message._acked for message in given]

@@ -50,9 +50,20 @@ class BatchCases(QueueCases):
         assert queue.send_many([]) == []
         with pytest.raises(InvalidArgument):
             queue.send_many([1, float("nan")])
-        with pytest.raises(InvalidType, match="several"):
-            queue.send_many("text")
+        for single in ("text", 3):
+            with pytest.raises(InvalidType, match="several"):
+                queue.send_many(single)  # type: ignore[arg-type]
         assert queue.receive() == []
+
+    def test_only_messages_are_acked(self, queue: Queue) -> None:
+        """In a list, and all of them or none."""
+        queue.send("x")
+        (message,) = take(queue)
+        with pytest.raises(InvalidType, match=r"several.*message\.ack"):
+            queue.ack_many(message)  # type: ignore[arg-type]
+        with pytest.raises(InvalidType, match="not a str"):
+            queue.ack_many([message, "x"])  # type: ignore[list-item]
+        assert message.ack()
 
     @pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", True])
     def test_impossible_counts_are_refused(self, queue: Queue, wrong: object) -> None:
