@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portable.errors import AlreadyExists, NotFound
+from portable.errors import AlreadyExists, NotFound, PreconditionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,16 +76,44 @@ class Shelf:
         if not self.bucket.capabilities.put_if_absent:
             if self.bucket.exists(key):
                 return False
+            if claim:
+                return self._last_of_several(key, data)
             self.write(key, data)
-            if not claim:
-                return True
-            self.sleep(SETTLE_SECONDS)
-            return self.read(key) == data
+            return True
         try:
             self.bucket.put(key, data, content_type=JSON, if_absent=True)
         except AlreadyExists:
             return False
         return True
+
+    def take_over(self, key: str, data: bytes, was: ObjectInfo) -> bool:
+        """Replace a claim unless another client has done so since; False then.
+
+        Args:
+            data: No other client's is the same.
+            was: What is replaced.
+        """
+        if not self.bucket.capabilities.put_if_match:
+            return self._last_of_several(key, data)
+        try:
+            self.bucket.put(key, data, content_type=JSON, if_match=was.revision)
+        except PreconditionFailed:
+            return False
+        return True
+
+    def _last_of_several(self, key: str, data: bytes) -> bool:
+        self.write(key, data)
+        self.sleep(SETTLE_SECONDS)
+        return self.read(key) == data
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """An object's description; `None` where there is none."""
+        try:
+            return self.bucket.stat(key)
+        except NotFound as error:
+            if type(error) is not NotFound:
+                raise
+            return None
 
     def of_job(self, id: str) -> Iterator[ObjectInfo]:
         """All of a job's own objects."""

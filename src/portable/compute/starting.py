@@ -63,46 +63,45 @@ def start(
     key = shelf.attempt(record.id, shard, number, "plan.json")
     if not shelf.create(key, plan.encoded(), claim=True):
         return False
-    if not shelf.bucket.capabilities.put_if_absent:  # another may have been much slower
-        found = _found(site, record, shard, number)
-        if found is not None:
-            _note(site, record, shard, number, *found)
-            return True
-    _launch(site, record, shard, number, plan, work)
+    _launch_once(site, record, shard, number, plan, work)
     return True
 
 
 def resume(site: Site, record: JobRecord, attempt: Attempt) -> bool:
     """Go on where who planned an attempt didn't: find its machine, or start it.
 
+    Of several clients that would, one does: it makes the plan its own.
+
     Returns:
-        False while it is left to who planned it, or where it began and its machine is gone.
+        False while it is left to another client, or where it began and its machine is gone.
     """
     shelf, shard, number = site.shelf, attempt.shard, attempt.number
-    if site.is_fresh(attempt.at("plan.json")):
+    key = shelf.attempt(record.id, shard, number, "plan.json")
+    planned = shelf.stat(key)
+    if planned is None or site.is_fresh(planned.last_modified):
         return False
-    data = shelf.read(shelf.attempt(record.id, shard, number, "plan.json"))
+    data = shelf.read(key)
     if data is None:
         return False
-    found = _found(site, record, shard, number)
-    if found is not None:
-        _note(site, record, shard, number, *found)
+    if _is_there(site, record, shard, number):
         return True
     if attempt.has("started.json"):
         return False
-    _launch(site, record, shard, number, Plan.decoded(data), None)
+    plan = replace(Plan.decoded(data), author=secrets.token_hex(8))
+    if not shelf.take_over(key, plan.encoded(), planned):
+        return False
+    _launch_once(site, record, shard, number, plan, None)
     return True
 
 
-def _found(
-    site: Site, record: JobRecord, shard: int, number: int
-) -> tuple[InstanceInfo, Choice] | None:
-    """The machine that another client started for this attempt, and never told of."""
+def _is_there(site: Site, record: JobRecord, shard: int, number: int) -> bool:
+    """Did another client start this attempt's machine, and never tell? It is told of then."""
     for machine in site.machines(record, shard, number):
         if machine.state != "terminated":
             chosen = (each for each in record.choices if each.machine == machine.machine)
-            return machine, next(chosen, record.choices[0])
-    return None
+            _note(site, record, shard, number, machine, next(chosen, record.choices[0]))
+            return True
+    return False
 
 
 def machine_name(site: Site, record: JobRecord, shard: int, number: int) -> str:
@@ -115,6 +114,15 @@ def machine_name(site: Site, record: JobRecord, shard: int, number: int) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()
     return f"portable-{digest}"[: site.able.name_max]
+
+
+def _launch_once(
+    site: Site, record: JobRecord, shard: int, number: int, plan: Plan, work: Work | None
+) -> None:
+    able = site.shelf.bucket.capabilities
+    if not (able.put_if_absent and able.put_if_match) and _is_there(site, record, shard, number):
+        return  # the claim was no proof: another client may have been much slower
+    _launch(site, record, shard, number, plan, work)
 
 
 def _launch(

@@ -189,6 +189,46 @@ def test_two_clients_at_once_do_each_step_once(put_if_absent: bool) -> None:
             break
 
 
+@pytest.mark.parametrize("conditions", [True, False])
+def test_two_clients_who_take_up_a_start_make_one_machine(conditions: bool) -> None:
+    """Where the provider can't tell that it was asked twice, and wherever the second one looks."""
+    number = 0
+    while True:
+        number += 1
+        world = world_of("long", idempotent=False)
+        world.unlisted, world.put_if_absent = 0, conditions
+        world.storage = Storage(world)
+        _killed_before_its_launch(world)
+        world.advance(400)
+        passed = 0
+
+        def step(_: str, world: World = world, number: int = number) -> None:
+            nonlocal passed
+            passed += 1
+            if passed == number:
+                world.step = None
+                assert world.client().job("crash").status != "failed"
+
+        world.step = step
+        job = world.client().job("crash")
+        assert job.wait().status == "succeeded"
+        assert len(world.launches) == 1
+        settled(world)
+        if passed < number:
+            break
+
+
+def _killed_before_its_launch(world: World) -> None:
+    def step(name: str) -> None:
+        if name == "launch":
+            raise Killed
+
+    world.step = step
+    with pytest.raises(Killed):
+        submit(world.client())
+    world.step = None
+
+
 def test_the_same_name_is_the_same_job_and_other_work_is_refused() -> None:
     """While it runs and once it has ended; the text says what differs, and no value of env."""
     world = World()

@@ -58,6 +58,7 @@ class Storage(MemoryStorage):
         self.capabilities = replace(
             MemoryStorage.capabilities,
             put_if_absent=world.put_if_absent,
+            put_if_match=world.put_if_absent,
             sign_max=timedelta(days=7),
         )
 
