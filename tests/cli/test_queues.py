@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import portable
+from portable.errors import NotAllSent
+from portable.queue import Queue
 from tests.cli.conftest import Run
 
 MEMORY = ("--profile", "memory", "queue")
@@ -52,6 +54,25 @@ def test_lines_are_messages_of_their_own(run: Run) -> None:
     given = "".join(f'{{"n": {number}}}\n\n' for number in range(2500))
     assert len(run(*MEMORY, "send", *TAKE, "--lines", given=given).lines) == 2500
     assert portable.open_queue("memory://jobs").stats().visible == 2500
+
+
+def test_what_was_sent_before_a_failure_is_told(run: Run) -> None:
+    """A later line isn't JSON; nothing of the same thousand is sent."""
+    failed = run(*MEMORY, "send", *TAKE, "--lines", "--json", given="1\n" * 1000 + "2\n?\n")
+    assert failed.code == 2
+    assert len(failed.document["ids"]) == 1000
+    assert portable.open_queue("memory://jobs").stats().visible == 1000
+
+
+def test_ids_of_those_that_were_sent_are_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others of the same request weren't."""
+
+    def send_many(*_: object, **__: object) -> list[str]:
+        raise NotAllSent("1 of 2 wasn't sent", ids=["first", None])
+
+    monkeypatch.setattr(Queue, "send_many", send_many)
+    assert run(*MEMORY, "send", *TAKE, "1", "2").lines == ["first"]
+    assert run(*MEMORY, "send", *TAKE, "1", "2", "--json").document == {"ids": ["first"]}
 
 
 def test_text_needs_to_be_called_so(run: Run) -> None:

@@ -14,7 +14,7 @@ from portable.cli.commands import command
 from portable.cli.queues.naming import Which, opened
 from portable.cli.session import Session
 from portable.cli.values import duration, pairs
-from portable.errors import InvalidArgument
+from portable.errors import InvalidArgument, NotAllSent, PortableError
 
 if TYPE_CHECKING:
     from portable.queue import Queue
@@ -65,12 +65,16 @@ def send(
         "group": group,
     }
     ids: list[str] = []
-    for sent in _sent(opened(queue), messages, options, dedup_id):
-        if session.as_json:
+    try:
+        for sent in _sent(opened(queue), messages, options, dedup_id):
             ids += sent
-        else:
-            for each in sent:
-                session.line(each)
+            if not session.as_json:
+                for each in sent:
+                    session.line(each)
+    except PortableError:
+        if session.as_json and ids:  # they are in the queue, whatever became of the rest
+            session.document({"ids": ids})
+        raise
     if session.as_json:
         session.document({"ids": ids})
 
@@ -85,7 +89,12 @@ def _sent(
         yield [queue.send(only, dedup_id=dedup_id, **options)]
         return
     while some := list(itertools.islice(messages, BATCH)):
-        yield queue.send_many(some, **options)
+        try:
+            ids = queue.send_many(some, **options)
+        except NotAllSent as error:
+            yield [each for each in error.ids if each is not None]
+            raise
+        yield ids
 
 
 def _given(bodies: list[str] | None, *, lines: bool) -> Iterable[bytes]:
