@@ -179,6 +179,8 @@ def test_ctrl_c_asks_whether_the_job_goes_on(
         stderr=terminal,
         start_new_session=True,
         env={**os.environ, "TERM": "dumb"},
+        # As in a terminal: a shell's background process is born with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     os.close(terminal)
     assert process.stdout is not None
