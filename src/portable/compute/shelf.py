@@ -106,15 +106,6 @@ class Shelf:
         self.sleep(SETTLE_SECONDS)
         return self.read(key) == data
 
-    def stat(self, key: str) -> ObjectInfo | None:
-        """An object's description; `None` where there is none."""
-        try:
-            return self.bucket.stat(key)
-        except NotFound as error:
-            if type(error) is not NotFound:
-                raise
-            return None
-
     def of_job(self, id: str) -> Iterator[ObjectInfo]:
         """All of a job's own objects."""
         return self.bucket.list(self.job(id))

@@ -76,10 +76,10 @@ def resume(site: Site, record: JobRecord, attempt: Attempt) -> bool:
         False while it is left to another client, or where it began and its machine is gone.
     """
     shelf, shard, number = site.shelf, attempt.shard, attempt.number
-    key = shelf.attempt(record.id, shard, number, "plan.json")
-    planned = shelf.stat(key)
-    if planned is None or site.is_fresh(planned.last_modified):
+    planned = attempt.objects["plan.json"]
+    if site.is_fresh(planned.last_modified):
         return False
+    key = shelf.attempt(record.id, shard, number, "plan.json")
     data = shelf.read(key)
     if data is None:
         return False

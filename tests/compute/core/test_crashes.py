@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -161,60 +162,56 @@ def test_what_was_just_submitted_is_left_to_who_submitted_it() -> None:
     settled(world)
 
 
+def seen_by_another(world: World, number: int, act: Callable[[], Job]) -> bool:
+    """Let another client look before a request of *act*, by its number, and do what is due, too.
+
+    The job ends well all the same. False where there are fewer requests.
+    """
+    passed = 0
+
+    def step(_: str) -> None:
+        nonlocal passed
+        passed += 1
+        if passed == number:
+            world.step = None
+            if world.names("jobs/crash/job.json"):
+                assert world.client().job("crash").status != "failed"
+
+    world.step = step
+    assert act().wait().status == "succeeded"
+    settled(world)
+    return passed >= number
+
+
+def unsure_world(behaviour: str, *, conditions: bool) -> World:
+    """Its provider can't tell that it is asked twice; its storage may decide nothing."""
+    world = world_of(behaviour, idempotent=False)
+    world.unlisted, world.put_if_absent = 0, conditions
+    world.storage = Storage(world)
+    return world
+
+
 @pytest.mark.parametrize("put_if_absent", [True, False])
 def test_two_clients_at_once_do_each_step_once(put_if_absent: bool) -> None:
     """Before any request of one client another one looks, which does what is due, too."""
-    number = 0
-    while True:
-        number += 1
-        world = world_of("dies", idempotent=False)
-        world.unlisted, world.put_if_absent = 0, put_if_absent
-        world.storage = Storage(world)
-        passed = 0
-
-        def step(_: str, world: World = world, number: int = number) -> None:
-            nonlocal passed
-            passed += 1
-            if passed == number:
-                world.step = None
-                if world.names("jobs/crash/job.json"):
-                    assert world.client().job("crash").status != "failed"
-
-        world.step = step
-        job = submit_and_wait(world.client())
-        assert job.wait().status == "succeeded"
+    for number in itertools.count(1):
+        world = unsure_world("dies", conditions=put_if_absent)
+        was_seen = seen_by_another(world, number, lambda: submit_and_wait(world.client()))  # noqa: B023
         assert len(world.launches) == 2
-        settled(world)
-        if passed < number:
+        if not was_seen:
             break
 
 
 @pytest.mark.parametrize("conditions", [True, False])
 def test_two_clients_who_take_up_a_start_make_one_machine(conditions: bool) -> None:
     """Where the provider can't tell that it was asked twice, and wherever the second one looks."""
-    number = 0
-    while True:
-        number += 1
-        world = world_of("long", idempotent=False)
-        world.unlisted, world.put_if_absent = 0, conditions
-        world.storage = Storage(world)
+    for number in itertools.count(1):
+        world = unsure_world("long", conditions=conditions)
         _killed_before_its_launch(world)
         world.advance(400)
-        passed = 0
-
-        def step(_: str, world: World = world, number: int = number) -> None:
-            nonlocal passed
-            passed += 1
-            if passed == number:
-                world.step = None
-                assert world.client().job("crash").status != "failed"
-
-        world.step = step
-        job = world.client().job("crash")
-        assert job.wait().status == "succeeded"
+        was_seen = seen_by_another(world, number, lambda: world.client().job("crash"))  # noqa: B023
         assert len(world.launches) == 1
-        settled(world)
-        if passed < number:
+        if not was_seen:
             break
 
 
