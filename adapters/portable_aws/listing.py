@@ -69,15 +69,15 @@ class _Answer:
         parser.Parse(body, True)
 
     def _start(self, name: str, _: object) -> None:
-        self._open.append(name)
+        self._open.append(name.rpartition(":")[2])  # whatever the namespace is called
         self._text = ""
 
     def _more(self, text: str) -> None:
         self._text += text
 
-    def _end(self, name: str) -> None:
+    def _end(self, _: str) -> None:
         above = self._open
-        above.pop()
+        name = above.pop()
         if len(above) == 2:  # below an entry
             if above[1] == ENTRY:
                 self._entry[name] = self._text
