@@ -10,15 +10,11 @@ import os
 import sys
 import weakref
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from portable.errors import MissingDependency
 
-if TYPE_CHECKING:
-    from portable_obstore.driver import FastDriver
-
-_drivers: weakref.WeakSet[FastDriver] = weakref.WeakSet()
-_kept: list[FastDriver] = []
+_drivers: weakref.WeakSet[object] = weakref.WeakSet()
+_kept: list[object] = []
 # Was this process forked from one that had obstore loaded? Looked at in every call.
 forked = False
 
@@ -44,7 +40,7 @@ def is_wanted(engine: str, *, needs: str) -> bool:
     return False
 
 
-def remember(driver: FastDriver) -> None:
+def remember(driver: object) -> None:
     """Keep *driver* from being taken apart in a forked child."""
     _drivers.add(driver)
 

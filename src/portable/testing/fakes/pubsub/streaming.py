@@ -65,14 +65,12 @@ class _Pull:
 
     def _ready(self) -> list[Any]:
         """Confirmations, and messages as far as flow control lets them go."""
-        from portable.testing.fakes.pubsub.subscriber import received_message
-
         found = self._state.subscription(self._name)
         ready, self._confirmed = self._confirmed, []
         taken = self._take(found) if self._context.is_active() else []
         if taken:
             answer = self._properties(found)
-            answer.received_messages.extend(received_message(found, held) for held in taken)
+            answer.received_messages.extend(found.answered(held) for held in taken)
             ready.append(answer)
         return ready
 

@@ -20,7 +20,7 @@ from portable.testing.fakes.pubsub.failures import (
 )
 from portable.testing.fakes.pubsub.state import State
 from portable.testing.fakes.pubsub.streaming import streaming_pull
-from portable.testing.fakes.pubsub.subscription import Held, Subscription
+from portable.testing.fakes.pubsub.subscription import Subscription
 
 Context: TypeAlias = grpc.ServicerContext
 PULL_SECONDS = 90.0  # "a bounded amount of time", says the reference of Pull
@@ -111,7 +111,7 @@ class Subscriber:
                     limit = min(request.max_messages, 1000)
                     taken = found.take(limit, rules.PULL_BYTES, seconds, self._state.clock())
                 if taken or not self._state.wait(until, lambda: not context.is_active()):
-                    received = [received_message(found, held) for held in taken]
+                    received = [found.answered(held) for held in taken]
                     return t.PullResponse.pb()(received_messages=received)
 
     def acknowledge(self, request: Any, _: Context) -> Any:
@@ -152,20 +152,6 @@ class Subscriber:
     def _wake(self) -> None:
         with self._state.changed:
             self._state.changed.notify_all()
-
-
-def received_message(subscription: Subscription, held: Held) -> Any:
-    """A leased message as it is answered.
-
-    Attempts are counted only where there is a dead-letter policy:
-    https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#receivedmessage
-    """
-    counted = subscription.config.dead_letter_policy.dead_letter_topic
-    return t.ReceivedMessage.pb()(
-        ack_id=held.ack_id,
-        message=held.message,
-        delivery_attempt=held.failures + 1 if counted else 0,
-    )
 
 
 def _is_in_time(context: Context, asked: float) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from google.pubsub_v1 import types as t
+
 INVALID = "PERMANENT_FAILURE_INVALID_ACK_ID"
 UNORDERED = "TRANSIENT_FAILURE_UNORDERED_ACK_ID"
 _FILLER = "x" * 150  # the service's have about 200 characters
@@ -92,6 +94,19 @@ class Subscription:
                 if len(found) >= limit or size <= 0:
                     break
         return found
+
+    def answered(self, held: Held) -> Any:
+        """A leased message as it is answered.
+
+        Attempts are counted only where there is a dead-letter policy:
+        https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#receivedmessage
+        """
+        counted = self.config.dead_letter_policy.dead_letter_topic
+        return t.ReceivedMessage.pb()(
+            ack_id=held.ack_id,
+            message=held.message,
+            delivery_attempt=held.failures + 1 if counted else 0,
+        )
 
     def ack(self, ack_ids: Iterable[str]) -> dict[str, str]:
         """Settle; the reasons of those that an exactly-once subscription refuses."""
