@@ -21,7 +21,7 @@ from portable.errors import EndpointRefused, PortableError, Unauthenticated, Una
 from portable.transport import broken, not_sent, retry_after, tls_failure, words
 from portable_azure.compute_codes import BY_CODE, HINTS, hint, meaning
 from portable_azure.compute_settings import AzureVmSettings
-from portable_azure.errors import NOT_SENT
+from portable_http.failures import NOT_SENT
 
 WORDS_MAX = 1000  # a refused size comes with a list of those that there are
 

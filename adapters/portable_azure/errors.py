@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
 from typing import TYPE_CHECKING, cast
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from urllib3 import exceptions as http
 
 from portable.errors import (
     ClockSkew,
@@ -20,16 +18,13 @@ from portable.errors import (
     PortableError,
     Unauthenticated,
 )
-from portable.transport import broken, clock_skew, not_sent, retry_after, tls_failure, words
+from portable.transport import clock_skew, retry_after, words
 from portable_azure.codes import HINTS, SPOILED, hint, is_ambiguous, meaning
 from portable_azure.markup import ParseError, parse
+from portable_http.failures import RAISED, failure
 
 if TYPE_CHECKING:
     from portable_azure.transport import Answer
-
-
-NOT_SENT = (http.NewConnectionError, http.ConnectTimeoutError, http.ProxyError)
-BROKEN = (http.HTTPError, HTTPException, OSError)
 
 
 @contextmanager
@@ -43,12 +38,8 @@ def translated() -> Iterator[None]:
         raise from_answer(cast("Answer", error.response)) from error
     except AzureError as error:  # azure-identity's: nothing was sent to the service
         raise Unauthenticated(f"{words(error)}; {HINTS[Unauthenticated]}") from error
-    except http.SSLError as error:
-        raise tls_failure(error) from error
-    except NOT_SENT as error:
-        raise not_sent(error) from error
-    except BROKEN as error:
-        raise broken(error) from error
+    except RAISED as error:
+        raise failure(error) from error
     except ValueError as error:
         if "header value" not in str(error):  # http.client's word for one that can't be sent
             raise

@@ -16,6 +16,7 @@ from azure.core.exceptions import HttpResponseError
 
 from portable.errors import NotFound, Unavailable
 from portable.storage import http
+from portable.storage.digests import from_base64
 from portable.storage.driver import Page, StoredObject, WriteOptions
 from portable_azure.limits import FOLDER, is_directory
 from portable_azure.markup import Element, ParseError, parse
@@ -168,6 +169,7 @@ def _from_entry(entry: Element) -> StoredObject:
         last_modified=date_of(_told(told, "Last-Modified")),
         content_type=told.get("Content-Type"),
         metadata={child.tag: child.text or "" for child in metadata or ()},
+        digest=from_base64(told.get("Content-MD5")),
         etag=etag.strip('"'),
         storage_class=told.get("AccessTier"),
         version=entry.findtext("VersionId"),

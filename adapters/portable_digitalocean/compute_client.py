@@ -17,8 +17,9 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager, Timeout
 
 from portable.errors import Unauthenticated, Unavailable
-from portable_digitalocean.compute_errors import from_answer, translated
+from portable_digitalocean.compute_errors import from_answer
 from portable_digitalocean.compute_settings import DropletSettings
+from portable_http.failures import translated
 
 # Terraform's and pydo's name, then that of doctl.
 # https://docs.digitalocean.com/reference/terraform/reference/

@@ -1,4 +1,4 @@
-"""What DigitalOcean's API and urllib3 say went wrong, as `portable.errors`."""
+"""What DigitalOcean's API says went wrong, as `portable.errors`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPException
-
-import urllib3.exceptions as transport
+from collections.abc import Mapping
 
 from portable.errors import (
     AlreadyExists,
@@ -27,15 +23,7 @@ from portable.errors import (
     Unsupported,
 )
 from portable.spelling import listed
-from portable.transport import broken, clock_skew, not_sent, retry_after, tls_failure
-
-NOT_SENT = (
-    transport.NewConnectionError,
-    transport.NameResolutionError,
-    transport.ConnectTimeoutError,
-    transport.ProxyError,
-)
-BROKEN = (transport.HTTPError, HTTPException, OSError)
+from portable.transport import clock_skew, retry_after
 
 # https://docs.digitalocean.com/reference/api/intro/#http-statuses
 BY_STATUS: Mapping[int, type[PortableError]] = {
@@ -81,19 +69,6 @@ HINTS: Mapping[type[PortableError], str] = {
 }
 WORDS_MAX = 500
 LONGEST_WAIT = 3600.0  # rates are for an hour
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever urllib3 raises inside the block into a `PortableError`."""
-    try:
-        yield
-    except transport.SSLError as error:
-        raise tls_failure(error) from error
-    except NOT_SENT as error:
-        raise not_sent(error) from error
-    except BROKEN as error:
-        raise broken(error) from error
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> PortableError:

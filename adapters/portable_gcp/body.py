@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
@@ -13,6 +14,7 @@ import google_crc32c
 from portable.storage.digests import ServerDigest, from_base64
 from portable.storage.driver import StoredObject
 from portable_gcp.errors import translated
+from portable_gcp.shapes import from_resource
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -28,11 +30,16 @@ def crc32c_of(body: bytes | memoryview) -> str:
     return base64.b64encode(value.to_bytes(4, "big")).decode()
 
 
-def own_digest(resource: Mapping[str, Any]) -> ServerDigest | None:
-    """The digest in an object's resource: the MD5, which a composed one lacks, or the CRC-32C.
+def with_digest(resource: Mapping[str, Any]) -> StoredObject:
+    """An object from a resource that has its digests.
 
+    It is the MD5, which a composed one lacks, or the CRC-32C:
     https://cloud.google.com/storage/docs/data-validation
     """
+    return replace(from_resource(resource), digest=_own_digest(resource))
+
+
+def _own_digest(resource: Mapping[str, Any]) -> ServerDigest | None:
     if (found := from_base64(resource.get("md5Hash"))) is not None:
         return found
     return from_base64(resource.get("crc32c"), google_crc32c.Checksum)

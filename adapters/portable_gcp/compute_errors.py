@@ -32,7 +32,8 @@ from portable.errors import (
 from portable.transport import broken, not_sent, retry_after, tls_failure
 from portable_gcp.codes import HINTS
 from portable_gcp.compute_shapes import NotHere
-from portable_gcp.errors import NOT_SENT, from_auth
+from portable_gcp.errors import from_auth
+from portable_http.failures import NOT_SENT
 
 # Operations' codes, and requests' reasons in the same form:
 # https://cloud.google.com/compute/docs/troubleshooting/troubleshooting-vm-creation,

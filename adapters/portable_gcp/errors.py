@@ -6,10 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException
 from xml.etree import ElementTree
 
-import urllib3.exceptions as transport
 from google.auth import exceptions as auth
 
 from portable.errors import (
@@ -22,16 +20,9 @@ from portable.errors import (
     Unauthenticated,
     Unavailable,
 )
-from portable.transport import broken, not_sent, retry_after, tls_failure, words
+from portable.transport import retry_after, words
 from portable_gcp.codes import HINTS, is_ambiguous, meaning
-
-NOT_SENT = (
-    transport.NewConnectionError,
-    transport.NameResolutionError,
-    transport.ConnectTimeoutError,
-    transport.ProxyError,
-)
-BROKEN = (transport.HTTPError, HTTPException, OSError)
+from portable_http.failures import RAISED, failure
 
 
 @contextmanager
@@ -41,12 +32,8 @@ def translated() -> Iterator[None]:
         yield
     except auth.GoogleAuthError as error:
         raise from_auth(error) from error
-    except transport.SSLError as error:
-        raise tls_failure(error) from error
-    except NOT_SENT as error:
-        raise not_sent(error) from error
-    except BROKEN as error:
-        raise broken(error) from error
+    except RAISED as error:
+        raise failure(error) from error
     except ValueError as error:  # http.client's word for a value that no header can have
         raise InvalidArgument("a storage class or other value can't be sent") from error
 

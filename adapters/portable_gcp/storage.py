@@ -38,7 +38,7 @@ from portable.storage.http import RangeOutside, conditions, range_header
 from portable.storage.metadata import STAMP
 from portable.storage.types import SignedRequest
 from portable_gcp import batch
-from portable_gcp.body import GcsRead, crc32c_of, own_digest, related
+from portable_gcp.body import GcsRead, crc32c_of, related, with_digest
 from portable_gcp.client import Answer, Client, key_path
 from portable_gcp.credentials import is_anonymous
 from portable_gcp.errors import translated
@@ -98,7 +98,7 @@ class GcsStorage:
     def stat(self, key: str) -> StoredObject:
         asked = {"fields": f"{FIELDS},{DIGESTS}"}
         resource = self._ask("GET", self._object(key), asked)
-        return replace(from_resource(resource), digest=own_digest(resource))
+        return with_digest(resource)
 
     def read(self, key: str, *, start: int, end: int | None, if_match: str | None) -> GcsRead:
         is_whole = start == 0 and end is None
@@ -148,7 +148,7 @@ class GcsStorage:
         asked = {
             "prefix": prefix,
             "maxResults": str(limit),
-            "fields": f"kind,items({FIELDS}),prefixes,nextPageToken",
+            "fields": f"kind,items({FIELDS},{DIGESTS}),prefixes,nextPageToken",
         }
         if delimiter:
             asked["delimiter"] = "/"
@@ -157,7 +157,7 @@ class GcsStorage:
         if token is not None:
             asked["pageToken"] = token
         answer = listed(self._ask("GET", self._objects, asked))
-        found = [from_resource(item) for item in answer.get("items", ())]
+        found = [with_digest(item) for item in answer.get("items", ())]
         return Page(
             [each for each in found if each.key != start_after and not is_hidden(each.key)],
             [each for each in answer.get("prefixes", ()) if not is_hidden(each)],

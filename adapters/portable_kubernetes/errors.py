@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException
 from importlib import import_module
 from typing import Any
 
-import urllib3.exceptions as transport
+from urllib3.exceptions import SSLError
 
 from portable.errors import (
     AlreadyExists,
@@ -24,19 +23,14 @@ from portable.errors import (
     Unavailable,
     Unsupported,
 )
-from portable.transport import broken, not_sent, retry_after, tls_failure
+from portable.transport import retry_after, tls_failure
+from portable_http.failures import NOT_SENT, RAISED, failure
 
 # Not by statements: type checkers would read the client's models each time.
 ApiException = import_module("kubernetes.client.exceptions").ApiException
 ConfigException = import_module("kubernetes.config").ConfigException
 YAMLError = import_module("yaml").YAMLError
 
-NOT_SENT = (
-    transport.NewConnectionError,
-    transport.NameResolutionError,
-    transport.ConnectTimeoutError,
-    transport.ProxyError,
-)
 # https://kubernetes.io/docs/reference/using-api/api-concepts/ and
 # https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#StatusReason
 BY_REASON: Mapping[str, type[PortableError]] = {
@@ -76,17 +70,15 @@ def translated(*, credentials: bool = False) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        if not error.status and isinstance(error.__context__, transport.SSLError):
+        if not error.status and isinstance(error.__context__, SSLError):
             raise tls_failure(error.__context__) from error
         raise from_answer(error) from error
     except (ConfigException, YAMLError) as error:
         raise Unauthenticated(f"there are no credentials: {str(error)[:WORDS_MAX]}") from error
-    except transport.SSLError as error:
-        raise tls_failure(error) from error
-    except NOT_SENT as error:
-        raise not_sent(error) from error
-    except (transport.HTTPError, HTTPException, OSError) as error:
-        raise (_unusable(error) if credentials else broken(error)) from error
+    except (SSLError, *NOT_SENT) as error:
+        raise failure(error) from error
+    except RAISED as error:
+        raise (_unusable(error) if credentials else failure(error)) from error
     except ValueError as error:  # it isn't JSON, or lacks what every answer has
         unlike = Unavailable("the answer isn't Kubernetes', or not all of it", ambiguous=True)
         raise (_unusable(error) if credentials else unlike) from error

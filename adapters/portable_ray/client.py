@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from urllib3 import PoolManager, Timeout
 
 from portable.errors import MissingDependency, Unauthenticated, Unavailable
-from portable_ray.errors import from_answer, translated
+from portable_http.failures import translated
+from portable_ray.errors import from_answer
 from portable_ray.settings import RaySettings
 
 JOBS = "/api/jobs/"

@@ -1,12 +1,8 @@
-"""What Ray's Jobs API and urllib3 say went wrong, as `portable.errors`."""
+"""What Ray's Jobs API says went wrong, as `portable.errors`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPException
-
-import urllib3.exceptions as transport
+from collections.abc import Mapping
 
 from portable.errors import (
     AlreadyExists,
@@ -19,15 +15,8 @@ from portable.errors import (
     Unauthenticated,
     Unavailable,
 )
-from portable.transport import broken, not_sent, retry_after, tls_failure
+from portable.transport import retry_after
 
-NOT_SENT = (
-    transport.NewConnectionError,
-    transport.NameResolutionError,
-    transport.ConnectTimeoutError,
-    transport.ProxyError,
-)
-BROKEN = (transport.HTTPError, HTTPException, OSError)
 BY_STATUS: Mapping[int, type[PortableError]] = {
     400: InvalidArgument,
     401: Unauthenticated,
@@ -42,19 +31,6 @@ HINTS: Mapping[type[PortableError], str] = {
 # Whoever sends it again through the head's agent gets a 500 with the agent's own 400 in it.
 EXISTS = "already exists. Please use a different submission_id"
 WORDS_MAX = 500
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever urllib3 raises inside the block into a `PortableError`."""
-    try:
-        yield
-    except transport.SSLError as error:
-        raise tls_failure(error) from error
-    except NOT_SENT as error:
-        raise not_sent(error) from error
-    except BROKEN as error:
-        raise broken(error) from error
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> PortableError:
