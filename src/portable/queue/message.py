@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -13,6 +12,7 @@ from portable.errors import IntegrityError, InvalidArgument, LeaseLost, Portable
 from portable.queue import dead_letters, payloads
 from portable.queue.arguments import hand_back_delay, lease_of
 from portable.queue.bodies import decoded
+from portable.queue.delivery import Delivery
 from portable.queue.events import EventKind, Observer, QueueEvent, tell
 from portable.queue.receiving import attempts_of
 from portable.queue.settling import ack_one, extend_all
@@ -29,7 +29,7 @@ _log = logging.getLogger("portable.queue")
 _UNREAD: Any = object()
 
 
-class Message:
+class Message(Delivery):
     """A message that is leased to you: nobody else gets it until `lease_until`.
 
     As a context manager it is acked when the block ends, and handed back when it raises: to the
@@ -43,23 +43,7 @@ class Message:
         group: As it was sent.
     """
 
-    __slots__ = (
-        "_acked",
-        "_body",
-        "_connection",
-        "_content",
-        "_ends",
-        "_leased",
-        "_lost",
-        "_observer",
-        "_receipt",
-        "_settled",
-        "attempts",
-        "attributes",
-        "group",
-        "id",
-        "lock",
-    )
+    __slots__ = ("_body", "_leased", "attempts", "attributes", "group", "id")
 
     def __init__(
         self,
@@ -70,21 +54,13 @@ class Message:
         observer: Observer | None = None,
     ) -> None:
         """Hold a delivery; nothing is sent."""
+        super().__init__(connection, leased.receipt, content, ends, observer)
         self.id = leased.id
         self.attributes: Mapping[str, str] = content.attributes
         self.attempts = attempts_of(connection, leased, content)
         self.group = leased.group
-        self.lock = threading.Lock()
-        self._connection = connection
         self._leased = leased
-        self._content = content
-        self._receipt = leased.receipt
-        self._ends = ends
-        self._observer = observer
         self._body = _UNREAD
-        self._settled: Literal["", "acked", "handed back", "buried", "only looked at"] = ""
-        self._acked = False
-        self._lost = False
 
     def __repr__(self) -> str:
         return (
@@ -116,28 +92,6 @@ class Message:
     def body_is_remote(self) -> bool:
         """Is the body still in storage, so that the first use of `body` fetches it?"""
         return self._body is _UNREAD and PAYLOAD in self._content.own
-
-    @property
-    def lease_until(self) -> datetime:
-        """When the lease ends, aware UTC, by this machine's clock."""
-        left = self._ends - self._connection.surroundings.clock()
-        now = datetime.fromtimestamp(self._connection.surroundings.now(), UTC)
-        return now + timedelta(seconds=left)
-
-    @property
-    def lease_lost(self) -> bool:
-        """Did the lease end before the message was settled? Somebody else may work on it now.
-
-        True when the provider said so, or its time has passed by this machine's clock.
-        """
-        if self._lost or self._settled:
-            return self._lost
-        return self._late()
-
-    @property
-    def settled(self) -> bool:
-        """Was it acked, handed back or moved to the dead letters, as far as this object goes?"""
-        return bool(self._settled)
 
     def ack(self, *, strict: bool = False) -> bool:
         """Remove the message for good: it was handled. Twice is once.
@@ -312,15 +266,6 @@ class Message:
                     raise answer
             self._settled = "handed back"
         self._tell("retried", error)
-
-    def _may_become(self, state: str) -> bool:
-        """False where it is so already; the lock is held."""
-        if self._settled and self._settled != state:
-            raise InvalidArgument(f"the message is {self._settled} already")
-        return not self._settled
-
-    def _late(self) -> bool:
-        return self._connection.surroundings.clock() >= self._ends
 
     def _tell(self, kind: EventKind, error: BaseException | None = None) -> None:
         if self._observer is not None:

@@ -12,14 +12,14 @@ from portable.queue.wire import PAYLOAD
 
 if TYPE_CHECKING:
     from portable.queue.connection import Connection
+    from portable.queue.delivery import Delivery
     from portable.queue.driver import QueueDriver
-    from portable.queue.message import Message
     from portable.retry import Deadline
 
 TOO_LATE = "the lease ended before the ack: the message may be handled again"
 
 
-def ack_one(connection: Connection, message: Message) -> PortableError | None:
+def ack_one(connection: Connection, message: Delivery) -> PortableError | None:
     """`ack_all` of one message, at half the cost."""
     with message.lock:
         at_work = not message._settled and not message._lost
@@ -34,7 +34,7 @@ def ack_one(connection: Connection, message: Message) -> PortableError | None:
     return error
 
 
-def ack_all(connection: Connection, messages: Sequence[Message]) -> list[PortableError | None]:
+def ack_all(connection: Connection, messages: Sequence[Delivery]) -> list[PortableError | None]:
     """Ack in as few requests as it takes; an extension under way ends first.
 
     Returns:
@@ -42,8 +42,8 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
     """
     answers: list[PortableError | None] = [None] * len(messages)
     asked: list[int] = []
-    settled: list[Message] = []
-    held: list[Message] = []
+    settled: list[Delivery] = []
+    held: list[Delivery] = []
     try:
         for message in sorted(messages, key=id):  # else two calls could wait for each other
             message.lock.acquire()
@@ -74,7 +74,7 @@ def ack_all(connection: Connection, messages: Sequence[Message]) -> list[Portabl
 
 def extend_all(
     connection: Connection,
-    messages: Sequence[Message],
+    messages: Sequence[Delivery],
     lease: float,
     deadline: Deadline | None = None,
 ) -> list[PortableError | None]:
@@ -105,7 +105,7 @@ def _ack(driver: QueueDriver, receipts: Sequence[str]) -> Sequence[PortableError
     return driver.ack(receipts)
 
 
-def _acked(message: Message, answer: PortableError | None, *, late: bool) -> PortableError | None:
+def _acked(message: Delivery, answer: PortableError | None, *, late: bool) -> PortableError | None:
     """What an ack's answer means; the message's lock is held."""
     if isinstance(answer, LeaseLost):
         # Sent twice, the first answer lost: the first one removed it.
@@ -120,7 +120,7 @@ def _acked(message: Message, answer: PortableError | None, *, late: bool) -> Por
     return None if message._acked else LeaseLost(TOO_LATE)
 
 
-def _finished(message: Message) -> None:
+def _finished(message: Delivery) -> None:
     """What follows an ack; the lock is free again."""
     if message._settled != "acked":
         return
