@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from portable import interrupt
 from portable.errors import PortableError, Unavailable
-from portable.queue import Queue, QueueCapabilities
+from portable.queue import Message, Queue, QueueCapabilities
 from portable.queue.driver import Leased, QueueDriver, WireMessage
 from portable.retry import Surroundings
 from portable.testing.queues.around import QueueDriverAround
@@ -141,3 +141,10 @@ class Stage:
 def stage(*, frozen: bool = True) -> Stage:
     """A new one."""
     return Stage(Script(), Clock(frozen=frozen), f"q{uuid.uuid4().hex[:16]}", frozen)
+
+
+def take(queue: Queue, count: int = 1) -> list[Message]:
+    """Receive that many."""
+    messages = queue.receive(count)
+    assert len(messages) == count
+    return messages

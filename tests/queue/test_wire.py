@@ -110,6 +110,12 @@ def test_a_message_that_can_not_be_read_keeps_what_it_is(
     assert content.data == body
 
 
+def test_an_envelope_that_is_too_deep_can_not_be_read() -> None:
+    """It ends no consumer: that would be the end of each that gets the message."""
+    content = unpacked(leased(b'{"portable":"json","attributes":' + b"[" * 100_000, {}))
+    assert content.problem
+
+
 def test_json_that_is_none_is_an_integrity_error() -> None:
     """Said by a message that calls itself JSON."""
     content = unpacked(leased(b"{", {"portable": "json"}))

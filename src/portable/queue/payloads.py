@@ -67,7 +67,7 @@ def _pointer(connection: Connection, content: Content) -> tuple[str, int, str]:
     try:
         said = json.loads(content.own[PAYLOAD])
         key, size, digest = said["key"], said["size"], said["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"the message doesn't say where its body is: {error}") from error
     folder = _folder(connection)
     if not isinstance(key, str) or not re.fullmatch(re.escape(folder) + "[0-9a-f]{32}", key):

@@ -83,7 +83,7 @@ def unpacked(leased: Leased) -> Content:
         if "envelope" in how:
             return _read_envelope(leased.body)
         return _read(how, leased.body, attributes)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Content(
             kind="bytes",
             data=leased.body,
