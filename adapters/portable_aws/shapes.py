@@ -120,6 +120,8 @@ def own_digest(answer: Mapping[str, Any]) -> ServerDigest | None:
         for name, start in (("ChecksumSHA256", hashlib.sha256), ("ChecksumSHA1", _sha1)):
             if (found := from_base64(answer.get(name), start)) is not None:
                 return found
+    if answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer:
+        return None  # the ETag isn't an MD5, though it looks like one
     return from_etag(answer["ETag"].strip('"'))
 
 

@@ -6,6 +6,7 @@ The server's own digest shows that the bytes are right; where nothing shows it, 
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from azure.storage.blob import ContainerClient
 import portable
 from portable.cache import Cache
 from portable.errors import IntegrityError
-from portable.storage import Bucket
+from portable.storage import Bucket, TransferReport
+from portable.storage.checksums import as_checksum
 from portable.testing import Oracle, emulate
 from portable.testing.emulators import BUCKET, Emulation
 from portable.testing.faults import Fault, FaultProxy
@@ -27,6 +29,8 @@ from portable.testing.servers import ServerUnavailable, skip_or_fail
 from portable.testing.targets.azure import AzureOracle
 from portable.testing.targets.gcs import GcsOracle, sdk_client
 from portable.testing.targets.s3 import S3Oracle
+from portable.transfers.engine import Plan, transfer
+from portable.transfers.places import shelf
 
 PROVIDERS = ("aws", "gcp", "azure", "digitalocean")
 KEY = "dir/object"
@@ -40,6 +44,12 @@ def emulation() -> Iterator[Emulation]:
             yield emulation
     except ServerUnavailable as error:
         skip_or_fail(error)
+
+
+@pytest.fixture(autouse=True)
+def forgetful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What transfers remember is each test's own."""
+    monkeypatch.setenv("PORTABLE_CACHE", str(tmp_path / "cache"))
 
 
 @dataclass
@@ -127,6 +137,54 @@ def test_a_large_one_is_read(case: Case) -> None:
     large = NEW * 400_000  # 9 MB
     case.replace(large)
     assert case.bucket.get(KEY) == large
+
+
+def test_a_large_one_is_copied(case: Case) -> None:
+    """To a server that is told the digest before the parts."""
+    large = NEW * 400_000
+    case.replace(large)
+    with portable.profile("digitalocean"):
+        spaces = portable.open_bucket()
+    target = f"from/{case.bucket.provider}"
+    copied = case.bucket.copy(KEY, target, to=spaces)
+    assert spaces.stat(target).checksum == copied.checksum == as_checksum(zlib.crc32(large))
+    assert spaces.get(target) == large
+
+
+def test_a_folder_is_synced_by_what_is_there_now(case: Case, tmp_path: Path) -> None:
+    """Up and down: that the digest which was left is that of the file here counts for nothing."""
+    edited = OLD.swapcase()
+    for way in ("up", "down"):
+        (tmp_path / way).mkdir()
+        (tmp_path / way / "object").write_bytes(OLD)
+    case.replace(edited)
+    assert case.bucket.download("dir", tmp_path / "down").sent == 1
+    assert (tmp_path / "down" / "object").read_bytes() == edited
+    assert case.bucket.upload(tmp_path / "up", "dir").sent == 1
+    assert case.bucket.get(KEY) == OLD
+
+
+def test_buckets_are_synced_by_what_is_there_now(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two was edited; nothing is remembered."""
+    edited = OLD.swapcase()
+    with portable.profile("gcp" if case.bucket.provider == "azure" else "azure"):
+        other = portable.open_bucket()
+    for way in ("there", "back"):
+        monkeypatch.setenv("PORTABLE_CACHE", str(tmp_path / way))
+        other.put("dir/object", OLD)
+        case.replace(edited)
+        source, target = (case.bucket, other) if way == "there" else (other, case.bucket)
+        assert _synced(source, target).sent == 1
+        assert target.get(KEY) == (edited if way == "there" else OLD)
+        monkeypatch.setenv("PORTABLE_CACHE", str(tmp_path / f"{way}-again"))
+        assert _synced(source, target).skipped == 1
+
+
+def _synced(source: Bucket, target: Bucket) -> TransferReport:
+    places = [shelf(bucket._connection, "dir") for bucket in (source, target)]
+    return transfer(Plan(source=places[0], target=places[1]))
 
 
 def test_content_that_nothing_proves_is_refused(case: Case) -> None:

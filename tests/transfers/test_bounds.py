@@ -95,7 +95,7 @@ def test_records_are_sorted_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_item_survives_the_disk() -> None:
-    for item in (Item("a/é", "a/é".encode(), 5, "rev-\0-1", 7), Item("a", b"a", 0, "")):
+    for item in (Item("a/é", "a/é".encode(), 5, "rev-\0-1", 7, left=7), Item("a", b"a", 0, "")):
         assert unpacked(packed(item)) == item
 
 

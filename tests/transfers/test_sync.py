@@ -341,13 +341,13 @@ def test_what_is_known_equal_isnt_compared_again(
     bucket.upload(source)
     bucket.download("", tmp_path / "down")
     asked: list[str] = []
-    content = routes._content
+    known = routes.known
 
     def counted(shelf: Any, item: Any) -> Any:
         asked.append(item.name)
-        return content(shelf, item)
+        return known(shelf, item)
 
-    monkeypatch.setattr(routes, "_content", counted)
+    monkeypatch.setattr(routes, "known", counted)
     assert bucket.upload(source).skipped == 5
     assert bucket.download("", tmp_path / "down").skipped == 5
     assert asked == []

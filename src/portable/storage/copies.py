@@ -17,7 +17,7 @@ from portable.storage.bodies import opened
 from portable.storage.content_types import DEFAULT
 from portable.storage.metadata import check_metadata, unstamped
 from portable.storage.pinned import check_revision
-from portable.storage.reads import expected_crc32, iterate
+from portable.storage.reads import expected_crc32, fetch_whole, iterate
 from portable.storage.uploads import Progress, store
 from portable.storage.writes import WriteRequest
 
@@ -42,7 +42,7 @@ def copy(
     if _place(origin) == _place(target_home) and source == target:
         return found, found
     stored = target_home.call(lambda: target_home.driver.copy(found, target, origin=origin.driver))
-    return found, stored or _stream(origin, found, target_home, target, progress)
+    return found, stored or _stream_known(origin, found, target_home, target, progress)
 
 
 def _place(connection: Connection) -> tuple[str, str, str]:
@@ -81,6 +81,25 @@ def _exists(connection: Connection, key: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _stream_known(
+    origin: Connection,
+    found: StoredObject,
+    target_home: Connection,
+    target: str,
+    progress: Progress | None,
+) -> StoredObject:
+    """Stream it, though the digest that was left with it may be that of what was there before."""
+    try:
+        return _stream(origin, found, target_home, target, progress)
+    except IntegrityError:
+        if found.crc32 is not None:  # the server's own
+            raise
+        read = fetch_whole(origin, found.key, lambda _: None, lambda *_: None, found.revision)
+        if expected_crc32(read) == expected_crc32(found):
+            raise
+        return _stream(origin, read, target_home, target, progress)
 
 
 def _stream(

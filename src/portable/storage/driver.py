@@ -67,8 +67,8 @@ class StoredObject:
         metadata: As stored: `portable`'s own entry included, values still encoded; `None` where
             the answer doesn't carry it.
         crc32: Of the whole content, from the provider's own checksum; `None` where it has none.
-        digest: A digest of another kind that the server keeps; from `stat` only, and `None` where
-            there is none.
+        digest: A digest of another kind that the server keeps; from `stat`, and from lists that
+            carry the metadata. `None` where there is none.
     """
 
     key: str

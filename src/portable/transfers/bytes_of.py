@@ -6,11 +6,12 @@ import mmap
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from portable.errors import IntegrityError, InvalidArgument
 from portable.storage.bodies import Piece, Source
+from portable.storage.digests import Hash
 from portable.transfers.walk import file_token
 
 _BLOCK = 1024**2
@@ -73,12 +74,26 @@ def write_at(file: int, offset: int, data: Piece) -> None:
 
 def crc32_of(file: int, start: int = 0, end: int | None = None) -> int:
     """The CRC-32 of an open file's bytes."""
-    crc32, position = 0, start
+    crc32 = 0
+    for block in _read_over(file, start, end):
+        crc32 = zlib.crc32(block, crc32)
+    return crc32
+
+
+def digest_of(file: int, start: Callable[[], Hash]) -> bytes:
+    """The digest of an open file's bytes by the hash that *start* makes."""
+    hashed = start()
+    for block in _read_over(file, 0, None):
+        hashed.update(block)
+    return hashed.digest()
+
+
+def _read_over(file: int, start: int, end: int | None) -> Iterator[bytes]:
+    position = start
     while end is None or position < end:
         size = _BLOCK if end is None else min(_BLOCK, end - position)
         block = os.pread(file, size, position)
         if not block:
-            break
-        crc32 = zlib.crc32(block, crc32)
+            return
+        yield block
         position += len(block)
-    return crc32

@@ -18,6 +18,7 @@ from portable.errors import (
     PortableError,
     Unauthenticated,
 )
+from portable.transfers.contents import same
 from portable.transfers.crew import Crew
 from portable.transfers.facts import Facts
 from portable.transfers.globs import Globs
@@ -142,17 +143,21 @@ class _Transfer:
             self._recorder.failed(item.name, problem)
         elif there is None or there.size != item.size:
             self._submit(item, partial(self._send, item, there))
-        elif self._plan.compare == "size" or self._known_equal(item, there):
-            self._recorder.skipped(item.size)
-        elif item.crc32 is not None and there.crc32 is not None and item.crc32 != there.crc32:
-            self._submit(item, partial(self._send, item, there))
-        else:
+        elif (equal := self._equal(item, there)) is None:
             self._submit(item, partial(self._compare, item, there))
+        elif equal:
+            self._recorder.skipped(item.size)
+        else:
+            self._submit(item, partial(self._send, item, there))
 
-    def _known_equal(self, item: Item, there: Item) -> bool:
-        if item.crc32 is not None and there.crc32 is not None:
-            return item.crc32 == there.crc32
-        return self._facts.holds(item.name, item.token, there.token)
+    def _equal(self, item: Item, there: Item) -> bool | None:
+        """Whether two of one size are equal, as far as that is known without a request."""
+        if self._plan.compare == "size":
+            return True
+        told = same(item, there)
+        if told is None and self._facts.holds(item.name, item.token, there.token):
+            return True
+        return told
 
     def _submit(self, item: Item, task: Callable[[], None]) -> None:
         def guarded() -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from portable.errors import PortableError, Unsupported
+
+if TYPE_CHECKING:
+    from portable.storage.digests import ServerDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,9 @@ class Item:
         order: The name's bytes, by which listings are ordered.
         size: Bytes.
         token: Changes when the content does: an object's revision, a file's identity.
-        crc32: Of the content, where the listing tells.
+        crc32: Of the content, by the server's own account; `None` where that isn't known.
+        digest: As *crc32*, of another kind.
+        left: The CRC-32 that the object's writer left with it.
         problem: Why it can't be transferred, or written over.
     """
 
@@ -26,6 +32,8 @@ class Item:
     size: int = 0
     token: str = ""
     crc32: int | None = None
+    digest: ServerDigest | None = None
+    left: int | None = None
     problem: PortableError | None = None
 
 

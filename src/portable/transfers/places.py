@@ -14,7 +14,7 @@ from portable.errors import InvalidArgument, InvalidType, NotFound, Precondition
 from portable.storage.keys import check_prefix
 from portable.storage.listing import pages
 from portable.storage.pinned import check_revision
-from portable.storage.reads import expected_crc32
+from portable.transfers.contents import item_of
 from portable.transfers.globs import Globs
 from portable.transfers.items import Item
 from portable.transfers.spill import in_order
@@ -96,13 +96,12 @@ class Shelf:
                     name = stored.key.removeprefix(home)
                     if not name or (name.endswith("/") and not stored.size):
                         continue  # what some tools leave for a folder
-                    order = name.encode("utf-8", "surrogatepass")
-                    if last is not None and order > last:
+                    item = item_of(name, stored)
+                    if last is not None and item.order > last:
                         if not sort:
                             return
-                    elif order > first:
-                        crc32 = expected_crc32(stored)
-                        yield Item(name, order, stored.size, stored.revision, crc32)
+                    elif item.order > first:
+                        yield item
 
     def remove(self, item: Item) -> None:
         """Remove the object of *item*, if it is still that revision."""
@@ -238,7 +237,7 @@ class Listed:
 
 def packed(item: Item) -> bytes:
     """An item without a problem as a record that sorts by its name."""
-    rest = json.dumps([item.size, item.token, item.crc32]).encode()
+    rest = json.dumps([item.size, item.token, item.crc32]).encode()  # the rest is asked for again
     return item.order + b"\0" + rest
 
 
@@ -246,4 +245,4 @@ def unpacked(record: bytes) -> Item:
     """Undo `packed`."""
     order, _, rest = record.partition(b"\0")
     size, token, crc32 = json.loads(rest)
-    return Item(order.decode("utf-8", "surrogatepass"), order, size, token, crc32)
+    return Item(order.decode("utf-8", "surrogatepass"), order, size, token, crc32, left=crc32)

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from portable.errors import NotFound
 from portable.storage import copies
 from portable.storage.arguments import write_request
-from portable.storage.reads import expected_crc32, fetch_whole, reread
+from portable.storage.reads import fetch_whole, reread
 from portable.storage.uploads import PART_BYTES, part_bytes, store
 from portable.storage.writes import WriteRequest
-from portable.transfers.bytes_of import crc32_of, reading, write_at
+from portable.transfers.bytes_of import reading, write_at
+from portable.transfers.contents import is_in, known, same
 from portable.transfers.landing import Landing, translated
 from portable.transfers.multipart import Dropped, store_resumably
 from portable.transfers.partial import Download, mark_of
@@ -113,17 +113,16 @@ class Uploading(_ToShelf):
         self.source = source
 
     def same(self, item: Item, there: Item) -> Equal | None:
-        found = _content(self.target, there)
-        if found is None or found[0] is None:
+        found = known(self.target, there)
+        if found is None:
             return None
-        crc32, revision = found
         begin, path = time.time_ns(), self._path(item)
         with translated(item.name):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                if crc32_of(descriptor) != crc32:
+                if not is_in(found, descriptor):
                     return None
-                return Equal(_settled(os.fstat(descriptor), item.token, begin), revision)
+                return Equal(_settled(os.fstat(descriptor), item.token, begin), found.token)
             finally:
                 os.close(descriptor)
 
@@ -162,15 +161,14 @@ class Downloading:
         return min(item.size, 1024**2)
 
     def same(self, item: Item, there: Item) -> Equal | None:
-        found = _content(self.source, item)
-        if found is None or found[0] is None:
+        found = known(self.source, item)
+        if found is None:
             return None
-        crc32, revision = found
         begin = time.time_ns()
         with self.landing.reading(item.name) as file:
-            if crc32_of(file) != crc32:
+            if not is_in(found, file):
                 return None
-            return Equal(revision, _settled(os.fstat(file), there.token, begin))
+            return Equal(found.token, _settled(os.fstat(file), there.token, begin))
 
     def send(self, item: Item, there: Item | None, moved: Moved) -> Equal:
         name = self.source.folder + item.name
@@ -220,11 +218,10 @@ class Copying(_ToShelf):
         self.source = source
 
     def same(self, item: Item, there: Item) -> Equal | None:
-        found = _content(self.source, item)
-        other = _content(self.target, there)
-        if found is None or other is None or found[0] is None or found[0] != other[0]:
+        found, other = known(self.source, item), known(self.target, there)
+        if found is None or other is None or not same(found, other):
             return None
-        return Equal(found[1], other[1])
+        return Equal(found.token, other.token)
 
     def send(self, item: Item, there: Item | None, moved: Moved) -> Equal:  # noqa: ARG002
         origin, home = self.source.connection, self.target.connection
@@ -261,17 +258,6 @@ def _request(connection: Connection, key: str) -> WriteRequest:
         if_match=None,
         storage_class=None,
     )
-
-
-def _content(shelf: Shelf, item: Item) -> tuple[int | None, str] | None:
-    """An object's CRC-32, where it has one, and its revision; `None` where it is gone or grew."""
-    if item.crc32 is not None:
-        return item.crc32, item.token
-    try:
-        found = shelf.stat(item.name)
-    except NotFound:
-        return None
-    return (expected_crc32(found), found.revision) if found.size == item.size else None
 
 
 def _settled(status: os.stat_result, token: str, begin: int) -> str:
