@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portable.errors import (
-    LeaseLost,
-    Unavailable,
-)
+from portable.errors import LeaseLost, Unavailable
 from tests.queue.faulty import Stage, refused, take
 
 

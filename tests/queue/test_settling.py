@@ -8,12 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from portable.errors import (
-    InvalidArgument,
-    LeaseLost,
-    QueueNotFound,
-    Unavailable,
-)
+from portable.errors import InvalidArgument, LeaseLost, QueueNotFound, Unavailable
 from tests.queue.faulty import Stage, lost_answer, refused, stage, take
 
 
