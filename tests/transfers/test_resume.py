@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import portable
-from portable.errors import Unavailable
+from portable.errors import NotFound, Unavailable
 from portable.storage import Bucket
-from portable.transfers import partial, routes
+from portable.transfers import multipart, partial, routes
 from portable.transfers.walk import PARTIAL
 from tests.transfers.conftest import Fill, files_of, objects_of
 
@@ -221,3 +221,74 @@ def test_two_downloads_into_one_folder_at_once(s3_url: str, fill: Fill, tmp_path
     assert files_of(down) == FILES
     assert not (down / PARTIAL).exists()
     assert (inner[0].failed, report.failed) == (0, 0)
+
+
+@pytest.mark.parametrize("folder", ["no folder", "full"])
+def test_a_large_file_goes_up_without_a_journal(
+    s3_url: str, fill: Fill, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str
+) -> None:
+    """The cache folder can't be written to; the upload can only not be gone on with."""
+    monkeypatch.setattr(routes, "RESUMED_BYTES", MIB)
+    if folder == "full":
+        monkeypatch.setattr(multipart, "_locked", lambda _: os.open("/dev/full", os.O_RDWR))
+    else:
+        (tmp_path / "file").write_bytes(b"")
+        monkeypatch.setenv("PORTABLE_CACHE", str(tmp_path / "file"))
+    bucket = portable.open_bucket(s3_url)
+    assert bucket.upload(fill({"large": LARGE})).sent == 1
+    assert bucket.get("large") == LARGE
+    assert bucket.abort_stale_uploads(0) == 0
+
+
+def test_two_uploads_of_one_large_file_leave_each_other_alone(
+    s3_url: str, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One edits its file meanwhile: the parts of the other are not dropped as out of date."""
+    monkeypatch.setattr(routes, "RESUMED_BYTES", MIB)
+    bucket = portable.open_bucket(s3_url)
+    source = fill({"a/large": LARGE, "b/large": LARGE[::-1]})
+    driver = bucket._connection.driver
+    commit = driver.commit
+
+    def commit_after_another(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(driver, "commit", commit)
+        assert portable.open_bucket(s3_url).upload(source / "b").sent == 1
+        return commit(*given, **named)
+
+    monkeypatch.setattr(driver, "commit", commit_after_another)
+    report = bucket.upload(source / "a")
+    report.raise_for_failures()
+    assert bucket.get("large") == LARGE
+    assert bucket.abort_stale_uploads(0) == 0
+
+
+def test_an_upload_that_cant_be_gone_on_with_leaves_no_parts(
+    s3_url: str, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no journal, and the server fails: the next run couldn't find them."""
+    monkeypatch.setattr(routes, "RESUMED_BYTES", MIB)
+    monkeypatch.setattr(multipart, "_locked", lambda _: os.open("/dev/full", os.O_RDWR))
+    bucket = portable.open_bucket(f"{s3_url}&attempts=1")
+
+    def failing(*_: Any) -> Any:
+        raise Unavailable("now")
+
+    monkeypatch.setattr(bucket._connection.driver, "commit", failing)
+    assert bucket.upload(fill({"large": LARGE})).failed == 1
+    assert bucket.abort_stale_uploads(0) == 0
+
+
+def test_an_upload_whose_parts_go_away_again_and_again_is_a_failure(
+    large: tuple[Path, Bucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of that file, in the words of the server."""
+    source, bucket = large
+
+    def gone(*_: Any) -> Any:
+        raise NotFound("no such upload")
+
+    monkeypatch.setattr(bucket._connection.driver, "commit", gone)
+    report = bucket.upload(source)
+    assert (report.sent, report.failed) == (0, 1)
+    assert type(report.failures[0].error) is NotFound
+    assert "no such upload" in report.failures[0].reason

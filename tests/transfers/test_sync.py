@@ -16,6 +16,7 @@ from portable.errors import InvalidArgument, InvalidType, NotFound, Unavailable,
 from portable.storage import Bucket
 from portable.storage.driver import Page
 from portable.transfers import routes
+from portable.transfers.contents import known
 from portable.transfers.globs import Globs
 from portable.transfers.walk import file_token
 from portable_memory.storage import MemoryStorage
@@ -341,13 +342,12 @@ def test_what_is_known_equal_isnt_compared_again(
     bucket.upload(source)
     bucket.download("", tmp_path / "down")
     asked: list[str] = []
-    known = routes.known
 
     def counted(shelf: Any, item: Any) -> Any:
         asked.append(item.name)
         return known(shelf, item)
 
-    monkeypatch.setattr(routes, "known", counted)
+    monkeypatch.setattr("portable.transfers.routes.known", counted)
     assert bucket.upload(source).skipped == 5
     assert bucket.download("", tmp_path / "down").skipped == 5
     assert asked == []

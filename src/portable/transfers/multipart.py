@@ -7,19 +7,18 @@ whose CRC-32 isn't in the journal. A server that has dropped the upload gets a n
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import closing
+from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
-from portable.errors import (
-    DeadlineExceeded,
-    NotFound,
-    Throttled,
-    Unavailable,
-)
+from portable.errors import DeadlineExceeded, Throttled, Unavailable
 from portable.interrupt import Interrupted
 from portable.storage.uploads import Upload
 from portable.storage.writes import WriteRequest
@@ -27,6 +26,8 @@ from portable.transfers.crew import Cancelled
 from portable.transfers.facts import cache_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from portable.storage.bodies import Piece, Source
     from portable.storage.connection import Connection
     from portable.storage.driver import StoredObject, UploadedPart
@@ -43,10 +44,6 @@ _RESUMABLE = (
 )
 
 
-class Dropped(Exception):
-    """The server knows nothing of the upload any more: to be begun anew."""
-
-
 def store_resumably(
     connection: Connection,
     key: str,
@@ -58,21 +55,21 @@ def store_resumably(
     """Store *source*, a file with the identity *token*, at the full key *key*.
 
     Raises:
-        Dropped: what an earlier process began is gone; the same again, from the file's start.
+        NotFound: the server has dropped what was begun; the next call begins anew.
     """
     upload = _Resumed(connection, key, request, source, token, progress)
-    try:
-        stored = upload.send_all(source)
-    except _RESUMABLE:
-        upload.leave()
-        raise
-    except BaseException as error:
-        upload.abort()
+    with closing(upload.journal):
+        upload.begin()
+        try:
+            stored = upload.send_all(source)
+        except _RESUMABLE:
+            upload.leave()
+            raise
+        except BaseException:
+            upload.abort()
+            upload.journal.remove()
+            raise
         upload.journal.remove()
-        if upload.resumed and type(error) is NotFound:
-            raise Dropped from error
-        raise
-    upload.journal.remove()
     return stored
 
 
@@ -92,12 +89,15 @@ class _Resumed(Upload):
         self.crc32 = source.digest() if self.wants_digest else None
         about = {"token": token, "part": self._first_part, "crc32": self.crc32}
         self.journal = Journal(connection, key, about)
-        self.resumed = self.journal.upload is not None
+
+    def begin(self) -> None:
+        """Go on with what the journal tells of, or begin anew."""
+        connection, driver = self._connection, self._connection.driver
         if self.journal.stale is not None:
-            connection.call(lambda: connection.driver.abort(key, str(self.journal.stale)))
-        if not self.resumed:
+            connection.call(lambda: driver.abort(self._key, str(self.journal.stale)))
+        if self.journal.upload is None:
             write = self._write.options(self.crc32)
-            upload = connection.call(lambda: connection.driver.begin(key, write))
+            upload = connection.call(lambda: driver.begin(self._key, write))
             self.journal.begin(upload, self._write.id)
         self._id, self._write.id = self.journal.upload, self.journal.write_id
 
@@ -110,12 +110,18 @@ class _Resumed(Upload):
         return part
 
     def leave(self) -> None:
-        """Stop, and keep what the server has."""
-        self._drop_pending()
+        """Stop, and keep what the server has, if it can be found again."""
+        if self.journal.is_kept:
+            self._drop_pending()
+        else:
+            self.abort()
 
 
 class Journal:
     """What is known of one upload under way.
+
+    One process at a time keeps it. Where another one does, or it can't be written, there is none,
+    and all that is lost is going on after a kill.
 
     Attributes:
         upload: The server's id of it; `None` where nothing was begun.
@@ -141,39 +147,80 @@ class Journal:
         self.stale: str | None = None
         self.write_id = ""
         self.parts: dict[int, UploadedPart] = {}
-        self._read()
+        self._file: int | None = None
+        try:
+            self._file = _locked(self._path)
+            self._read(self._file)
+        except OSError as error:
+            self._give_up(error)
+
+    @property
+    def is_kept(self) -> bool:
+        """Will the next process read it?"""
+        return self._file is not None
 
     def begin(self, upload: str, write_id: str) -> None:
         """An upload was begun."""
         self.upload, self.write_id = upload, write_id
-        first = {"about": self._about, "upload": upload, "write_id": write_id}
-        self._write(first, mode="w")
+        self._write({"about": self._about, "upload": upload, "write_id": write_id}, anew=True)
 
     def add(self, part: UploadedPart) -> None:
         """The server took a part."""
-        self._write([part.number, part.tag, part.size, part.crc32], mode="a")
+        self._write([part.number, part.tag, part.size, part.crc32])
 
     def remove(self) -> None:
         """There is nothing to go on with."""
-        self._path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
 
-    def _write(self, line: object, *, mode: str) -> None:
+    def close(self) -> None:
+        """Let another process have it."""
         with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open(mode, encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
-    def _read(self) -> None:
+    def _write(self, line: object, *, anew: bool = False) -> None:
+        with self._lock:
+            if self._file is None:
+                return
+            try:
+                if anew:
+                    os.ftruncate(self._file, 0)
+                os.write(self._file, json.dumps(line).encode() + b"\n")  # appended
+                return
+            except OSError as error:
+                failure = error
+        self._give_up(failure)
+
+    def _give_up(self, error: OSError) -> None:
+        self.close()
+        getLogger("portable.transfers").info("the upload can't be gone on with: %s", error)
+
+    def _read(self, file: int) -> None:
         from portable.storage.driver import UploadedPart
 
+        text = os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "replace")
         try:
-            first, *rest = self._path.read_text(encoding="utf-8").splitlines()
+            first, *rest = text.splitlines()
             known = json.loads(first)
             if known["about"] != self._about:
                 self.stale = known["upload"]
                 return
             parts = [UploadedPart(*json.loads(line)) for line in rest if line.endswith("]")]
-        except (OSError, ValueError, KeyError, TypeError):  # none, or not one of ours
+        except (ValueError, KeyError, TypeError):  # none, or not one of ours
             return
         self.upload, self.write_id = known["upload"], known["write_id"]
         self.parts = {part.number: part for part in parts}
+
+
+def _locked(path: Path) -> int:
+    """Open the file *path*, made where there is none, for this process alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(file)
+        raise
+    return file

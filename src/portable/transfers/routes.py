@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from portable.errors import NotFound
 from portable.storage import copies
 from portable.storage.arguments import write_request
 from portable.storage.reads import fetch_whole, reread
@@ -15,7 +16,7 @@ from portable.storage.writes import WriteRequest
 from portable.transfers.bytes_of import reading, write_at
 from portable.transfers.contents import is_in, known, same
 from portable.transfers.landing import Landing, translated
-from portable.transfers.multipart import Dropped, store_resumably
+from portable.transfers.multipart import store_resumably
 from portable.transfers.partial import Download, mark_of
 from portable.transfers.places import Folder, Place, Shelf
 from portable.transfers.walk import file_token
@@ -142,8 +143,10 @@ class Uploading(_ToShelf):
         with connection.located("put", name):
             try:
                 stored = once()
-            except Dropped:
-                stored = once()
+            except NotFound as error:
+                if type(error) is not NotFound:  # the bucket's
+                    raise
+                stored = once()  # what was begun was dropped
         return Equal(_settled(os.lstat(path), item.token, begin), stored.revision)
 
     def _path(self, item: Item) -> str:
