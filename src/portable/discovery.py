@@ -106,7 +106,7 @@ def _connected(adapter: Adapter, service: Service, settings: Any) -> Any:
         if not missing or missing in own | {"portable"} | sys.stdlib_module_names:
             raise ConfigError(f"adapter {adapter.name!r} is broken: {error}") from error
         raise MissingDependency(
-            f"adapter {adapter.name!r} needs {missing!r}: {_remedy(adapter)}",
+            f"adapter {adapter.name!r} needs {missing!r}, which isn't installed: {_remedy(adapter)}",
             provider=adapter.name,
         ) from error
 
@@ -186,5 +186,5 @@ def _search(scheme: str, service: ServiceName) -> tuple[Adapter, Scheme]:
 
 def _remedy(adapter: Adapter) -> str:
     if adapter.extra:
-        return f"pip install 'portable-cloud[{adapter.extra}]'"
+        return f"run `pip install 'portable-cloud[{adapter.extra}]'`"
     return "install it, as the documentation of the package that has this adapter says"

@@ -61,7 +61,7 @@ def test_init_has_the_other_providers_as_comments(run: Run, folder: Path) -> Non
     """Taking one in is deleting a few characters."""
     run("init")
     text = (folder / "portable.toml").read_text()
-    assert '\n# [aws]\n# provider = "aws"\n' in text
+    assert "\n# [aws]\n# provider = \"aws\"\n# # pip install 'portable-cloud[aws]'\n" in text
     assert tomllib.loads(text) == {"default": "local", "local": {"provider": "local"}}
 
 

@@ -105,6 +105,16 @@ def test_a_missing_permission_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["sent"].advice.startswith("allow these credentials to send messages on memory:")
 
 
+def test_what_the_storage_of_large_bodies_lacks_is_told_in_its_own_words(folder: Path) -> None:
+    """Not in those of the queue's provider."""
+    (folder / "portable.toml").write_text(
+        'default = "x"\n[x]\nstorage = "s3://acme"\nqueue = "memory://jobs"\n'
+    )
+    found = failed(None)
+    assert list(found) == ["large"]
+    assert "AWS_ACCESS_KEY_ID" in found["large"].advice
+
+
 def test_an_ack_that_removes_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(queue: MemoryQueue, receipts: Sequence[str]) -> list[PortableError | None]:
         queue.extend(receipts, 0)

@@ -105,6 +105,9 @@ def test_an_error_for_programs(run: Run) -> None:
         (["ls", "nope://x"], "no adapter has URLs that begin with 'nope://'"),
         (["ls", "memory://x?nope=1"], "unknown setting 'nope'"),
         (["doctor", "--json", "a", "b"], "unexpected extra argument"),
+        (["run", "echo", "hi"], "comes after --: portable run … -- COMMAND"),
+        (["run", "python", "x.py", "--epochs", "3"], "comes after --: portable run … -- COMMAND"),
+        (["queue", "consume", "cat"], "comes after --: portable queue consume … -- COMMAND"),
     ],
 )
 def test_a_line_that_cant_be_used(run: Run, words: list[str], said: str) -> None:

@@ -41,6 +41,12 @@ def test_following_prints_the_log_and_ends_as_the_job_does(run: Run) -> None:
     assert "failed, exit code 7" in ran.err
 
 
+def test_what_it_costs_at_most_is_said_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTABLE_COMPUTE_USD_PER_HOUR", "0.05")
+    ran = run("run", "--timeout", "2h", "--", "true")
+    assert ran.err == "$0.0500 an hour, at most $0.10\n"
+
+
 def test_an_array_is_told_apart_by_index(run: Run) -> None:
     ran = run("run", "--name", "array", "--count", "3", "-f", "--", "echo $PORTABLE_TASK_INDEX")
     assert sorted(ran.lines[1:]) == ["[0] 0", "[1] 1", "[2] 2"]

@@ -153,7 +153,14 @@ def test_a_bar_on_a_terminal(folder: Path, source: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "code", "said"),
-    [(signal.SIGINT, 130, b"error: interrupted\n"), (signal.SIGTERM, 143, b"")],
+    [
+        (
+            signal.SIGINT,
+            130,
+            b"what was sent stays; the same command again sends the rest\nerror: interrupted\n",
+        ),
+        (signal.SIGTERM, 143, b""),
+    ],
 )
 def test_a_signal_ends_a_sync_cleanly(
     folder: Path, number: signal.Signals, code: int, said: bytes

@@ -196,13 +196,14 @@ def test_a_missing_sdk_is_one_line_with_the_command() -> None:
     with pytest.raises(MissingDependency) as caught:
         discovery.connect_storage(_adapter(_missing("nimbus_sdk.client")), StorageSettings())
     assert caught.value.message == (
-        "adapter 'nimbus' needs 'nimbus_sdk': pip install 'portable-cloud[nimbus]'"
+        "adapter 'nimbus' needs 'nimbus_sdk', which isn't installed: "
+        "run `pip install 'portable-cloud[nimbus]'`"
     )
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 
 def test_a_missing_sdk_of_an_adapter_without_an_extra_points_to_its_documentation() -> None:
-    with pytest.raises(MissingDependency, match="needs 'nimbus_sdk': install it, as the doc"):
+    with pytest.raises(MissingDependency, match="isn't installed: install it, as the doc"):
         discovery.connect_storage(_adapter(_missing("nimbus_sdk"), extra=""), StorageSettings())
 
 

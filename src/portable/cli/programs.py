@@ -20,8 +20,17 @@ class BeforeProgram(TyperCommand):
         if "--" in args:
             end = args.index("--")
             options_of(ctx).program = tuple(args[end + 1 :])
-            args = args[:end]
-        return super().parse_args(ctx, args)
+            return super().parse_args(ctx, args[:end])
+        words = [word for word in args if not word.startswith("-")]
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if not words:
+                raise
+            raise InvalidArgument(
+                f"{error.format_message().rstrip('.')}; another program's line comes after --: "
+                f"{ctx.command_path} … -- COMMAND"
+            ) from error
 
 
 def found(program: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -103,13 +103,17 @@ def carry_out(session: Session, plan: Plan, *, on_ray: bool = False) -> None:
     """Carry out *plan*, show how far it is, and tell what was done."""
     from portable.transfers.engine import transfer
 
-    with shown(session, plan) as progress:
-        if on_ray:
-            from portable.transfers.on_ray import transfer_on_ray
+    try:
+        with shown(session, plan) as progress:
+            if on_ray:
+                from portable.transfers.on_ray import transfer_on_ray
 
-            report = transfer_on_ray(plan, progress)
-        else:
-            report = transfer(plan, progress)
+                report = transfer_on_ray(plan, progress)
+            else:
+                report = transfer(plan, progress)
+    except KeyboardInterrupt:
+        session.note("what was sent stays; the same command again sends the rest")
+        raise
     if session.as_json:
         session.document(as_document(report))
     else:

@@ -42,7 +42,7 @@ def text(provider: str) -> str:
     parts = [HEAD, f"default = {json.dumps(provider)}\n", _profile(chosen)]
     others = [each for name in discovery.names() if name != provider and (each := _loaded(name))]
     if others:
-        parts.append("# Profiles for the other providers that are installed:\n")
+        parts.append("# Profiles for the other providers:\n")
     parts += [_commented(_profile(each, brief=True)) for each in others]
     return "\n".join(parts)
 
@@ -59,6 +59,8 @@ def _profile(adapter: Adapter, *, brief: bool = False) -> str:
     """A profile as TOML. What isn't required is a comment; *brief* leaves it out."""
     assert adapter.storage is not None  # noqa: S101 - both callers have looked
     lines = [f"[{adapter.name}]", f"provider = {json.dumps(adapter.name)}"]
+    if brief and adapter.extra:
+        lines.append(f"# pip install 'portable-cloud[{adapter.extra}]'")
     if adapter.credentials:
         lines += _comment(f"Credentials: {adapter.credentials}")
     made = adapter.storage.settings

@@ -114,10 +114,12 @@ def _advice(error: PortableError, bucket: Bucket | Queue | None, operation: str)
     """What to do about *error*, in the provider's own words where the adapter has them."""
     if bucket is None:
         return ""
-    adapter = discovery.adapter(bucket.provider)
+    # A queue's large bodies go to storage, which may be at another provider.
+    adapter = discovery.adapter(error.provider or bucket.provider)
     if isinstance(error, PermissionDenied):
         permission = adapter.permissions.get(operation, f"to {operation}")
-        return f"allow these credentials {permission} on {bucket.url}"
+        where = bucket.url if adapter.name == bucket.provider else error.resource
+        return f"allow these credentials {permission} on {where}"
     if isinstance(error, ClockSkew):
         return "set this machine's clock, for good with NTP"
     if isinstance(error, Unauthenticated):

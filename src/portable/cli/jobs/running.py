@@ -139,9 +139,10 @@ def _tell(session: Session, job: Job) -> None:
     if record.files:
         session.note(f"goes along: {', '.join(record.files[:8])}{' …' if record.files[8:] else ''}")
     if choice and choice.usd_per_hour:
+        what = f"{choice.machine}, " if choice.machine else ""
+        dated = f" (price of {choice.as_of})" if choice.as_of else ""
         session.note(
-            f"{choice.machine} at ${choice.usd_per_hour:.4f} an hour (read {choice.as_of or 'once'}), "
-            f"at most ${told['most_usd']:.2f}"
+            f"{what}${choice.usd_per_hour:.4f} an hour{dated}, at most ${told['most_usd']:.2f}"
         )
 
 
