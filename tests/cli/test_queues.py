@@ -162,6 +162,9 @@ def test_a_program_that_fails_hands_the_message_back(run: Run) -> None:
     failed = run(*MEMORY, "consume", *TAKE, "-n", "1", "--json", "--", "sh", "-c", "exit 3")
     assert failed.document["retried"] == 1
     assert failed.document["errors"] == {"ProgramFailed": 1}
+    told = run(*MEMORY, "consume", *TAKE, "-n", "1", "--", "sh", "-c", "exit 3").err
+    assert told.startswith("the handler failed for message ")
+    assert ", attempt 2 of 5: sh ended with 3\n" in told
 
 
 def test_a_program_that_runs_too_long_ends_with_the_consumer(tmp_path: Path) -> None:

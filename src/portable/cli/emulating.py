@@ -8,15 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from logging import INFO, Handler, LogRecord, getLogger
+from contextlib import ExitStack, suppress
+from logging import INFO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from portable.cli import completing
 from portable.cli.commands import command
+from portable.cli.notes import noted
 from portable.cli.programs import BeforeProgram, exit_code, found
 from portable.cli.session import Session
 from portable.errors import InvalidArgument, PortableError
@@ -52,7 +52,7 @@ def emulate(
 
     program = found(session.options.program)
     with ExitStack() as stack:
-        stack.enter_context(_told(session))
+        stack.enter_context(noted(session, "portable.testing", INFO))
         try:
             emulation = stack.enter_context(started(*_ordered(session, providers or [])))
         except ServerUnavailable as error:
@@ -73,30 +73,6 @@ def _ordered(session: Session, providers: list[str]) -> list[str]:
     if chosen is not None and chosen not in providers:
         raise InvalidArgument(f"--profile: {chosen!r} isn't among the providers to emulate")
     return list(dict.fromkeys([*([chosen] if chosen else []), *providers]))
-
-
-@contextmanager
-def _told(session: Session) -> Iterator[None]:
-    """Let the user see what is installed and started."""
-    told = _Notes(session)
-    log = getLogger("portable.testing")
-    before = log.level
-    log.addHandler(told)
-    log.setLevel(INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(told)
-        log.setLevel(before)
-
-
-class _Notes(Handler):
-    def __init__(self, session: Session) -> None:
-        super().__init__(INFO)
-        self._session = session
-
-    def emit(self, record: LogRecord) -> None:
-        self._session.note(record.getMessage())
 
 
 def _show(session: Session, emulation: Emulation) -> None:

@@ -72,6 +72,24 @@ def test_a_hook_that_raises_disturbs_nothing(on: Stage, caplog: pytest.LogCaptur
     assert "metrics are down" in caplog.text
 
 
+def test_a_handler_that_raises_is_logged_with_its_traceback(
+    on: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a warning, which Python shows when nobody has set up any logging."""
+    queue = on.open()
+    queue.send(13)
+
+    def handle(message: Message) -> None:
+        raise ValueError("bad seed")
+
+    queue.consume(handle, max_messages=1)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "attempt 1 of 5" in record.getMessage()
+    assert "in handle" in caplog.text
+    assert "ValueError: bad seed" in caplog.text
+
+
 def test_a_hook_hears_what_a_queue_does(on: Stage) -> None:
     """Without a consumer, too."""
     queue = on.open()

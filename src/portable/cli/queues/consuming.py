@@ -9,11 +9,13 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from logging import WARNING
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from portable.cli.commands import command
+from portable.cli.notes import noted
 from portable.cli.programs import BeforeProgram, exit_code, found
 from portable.cli.queues.naming import Which, opened
 from portable.cli.session import Session
@@ -62,13 +64,14 @@ def consume(
         raise InvalidArgument("name the program that handles a message: … consume -- PROGRAM")
     runner = _Runner(program)
     try:
-        report = opened(queue).consume(
-            runner,
-            concurrency=concurrency,
-            max_messages=max_messages,
-            idle_timeout=None if idle is None else duration(idle),
-            drain=duration(drain),
-        )
+        with noted(session, "portable.queue", WARNING):
+            report = opened(queue).consume(
+                runner,
+                concurrency=concurrency,
+                max_messages=max_messages,
+                idle_timeout=None if idle is None else duration(idle),
+                drain=duration(drain),
+            )
     finally:
         runner.end()
     if session.as_json:

@@ -213,7 +213,13 @@ class Consumer:
     def _failed(self, message: Message, error: BaseException) -> None:
         if not isinstance(error, DeadLetter | Retry):
             self._tally.raised(error)
-            _log.info("the handler failed for message %s: %r", message.id, error)
+            _log.warning(
+                "the handler failed for message %s, attempt %d of %d",
+                message.id,
+                message.attempts,
+                self._connection.settings.max_attempts,
+                exc_info=error,
+            )
         try:
             self._tally.add(message.fail(error, self._backoff(message)))
         except PortableError as failure:  # its lease ends by itself
