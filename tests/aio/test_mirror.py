@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import typing
 from collections.abc import Callable
 
@@ -51,6 +53,13 @@ def test_open_has_the_same_overloads() -> None:
     assert len(blocking) == 5
     wanted = [expected("open", each) for each in blocking]
     assert [shape(each) for each in typing.get_overloads(AsyncBucket.open)] == wanted
+
+
+def test_queues_and_jobs_are_there_without_an_import_of_their_own() -> None:
+    program = "import portable; portable.aio.queue.send, portable.aio.compute.submit"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'quue'"):
+        portable.aio.quue  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sorted(BLOCKING.keys() - {"close"}))

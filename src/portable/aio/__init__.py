@@ -6,9 +6,15 @@ It is a mirror of the blocking core, never what that stands on.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from portable import storage
 from portable.aio._bucket import AsyncBucket
 from portable.aio._files import AsyncReader, AsyncWriter
+
+if TYPE_CHECKING:
+    from portable.aio import compute, queue
 
 
 def open_bucket(name_or_url: str | None = None) -> AsyncBucket:
@@ -49,6 +55,7 @@ __all__ = [
     "AsyncReader",
     "AsyncWriter",
     "abort_stale_uploads",
+    "compute",
     "copy",
     "delete",
     "delete_many",
@@ -63,8 +70,16 @@ __all__ = [
     "open",
     "open_bucket",
     "put",
+    "queue",
     "sign",
     "stat",
     "sync",
     "upload",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # As in `portable`: a service is imported at its first use.
+    if name in ("compute", "queue"):
+        return importlib.import_module(f"portable.aio.{name}")
+    raise AttributeError(f"module 'portable.aio' has no attribute {name!r}")
