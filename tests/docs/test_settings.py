@@ -53,10 +53,10 @@ def table(page: str, heading: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("page", "heading", "settings"),
     [
-        ("s3-compatible.md", "Settings of every provider", StorageSettings),
+        ("storage.md", "Settings of every bucket", StorageSettings),
         ("s3-compatible.md", "Settings of `aws`", S3Settings),
-        ("s3-compatible.md", "Settings of `local`", LocalSettings),
-        ("s3-compatible.md", "Settings of `memory`", MemorySettings),
+        ("storage.md", "Settings of `local`", LocalSettings),
+        ("storage.md", "Settings of `memory`", MemorySettings),
         ("azure.md", "Settings of `azure`", AzureSettings),
         ("gcp.md", "Settings of `gcp`", GcsSettings),
         ("digitalocean.md", "Settings of `digitalocean`", SpacesSettings),
