@@ -35,6 +35,7 @@ LINKING = [
     ROOT / "SECURITY.md",
     ROOT / "CHANGELOG.md",
     ROOT / "adapters" / "README.md",
+    ROOT / "examples" / "README.md",
 ]
 
 
@@ -125,10 +126,10 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_page_and_decision_is_in_its_index() -> None:
-    for folder in ("docs", "ADR"):
+def test_every_page_decision_and_example_is_in_its_index() -> None:
+    for folder, kind in (("docs", "*.md"), ("ADR", "*.md"), ("examples", "*.py")):
         index = (ROOT / folder / "README.md").read_text(encoding="utf-8")
-        for page in (ROOT / folder).glob("*.md"):
+        for page in (ROOT / folder).glob(kind):
             assert page.name == "README.md" or f"]({page.name})" in index, page
 
 

@@ -103,8 +103,8 @@ def _running(name: str, folder: Path) -> Iterator[Emulated]:
             emulated = stack.enter_context(provider.run(folder))
         except ModuleNotFoundError as error:
             raise MissingDependency(
-                f"its stand-in needs {error.name!r}: "
-                f"pip install 'portable-cloud[{provider.extra},testing]'",
+                f"the stand-in of {name!r} needs {error.name!r}, which isn't installed: "
+                f"run `pip install 'portable-cloud[{provider.extra},testing]'`",
                 provider=name,
             ) from error
         for server, endpoint in emulated.servers.items():
