@@ -11,7 +11,7 @@ from portable.aio._threads import finish
 from portable.storage.bucket import Bucket
 
 if TYPE_CHECKING:
-    from portable.transfers.places import Given
+    from portable.storage.folders import Given
     from portable.transfers.report import TransferProgress, TransferReport
 
 

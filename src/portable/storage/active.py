@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from portable.active import Active
 from portable.errors import ConfigError
 from portable.storage.bucket import Bucket
+from portable.storage.connecting import connector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from portable.adapter import Adapter, StorageSettings
     from portable.storage.connection import Connection
-    from portable.storage.driver import StorageDriver
 
 
 def open_bucket(name_or_url: str | None = None) -> Bucket:
@@ -36,7 +36,7 @@ def open_bucket(name_or_url: str | None = None) -> Bucket:
 
 def bucket_from(adapter: Adapter, settings: StorageSettings) -> Bucket:
     """A bucket of *adapter* with checked *settings*."""
-    return Bucket(partial(_connect, adapter.name, settings), settings, provider=adapter.name)
+    return Bucket(connector(adapter.name, settings), settings, provider=adapter.name)
 
 
 def opener(name_or_url: str | None, otherwise: str) -> partial[Bucket]:
@@ -62,12 +62,6 @@ def _opened(name: str, settings: StorageSettings) -> Bucket:
 
 def _refuse(why: str) -> Bucket:
     raise ConfigError(why)
-
-
-def _connect(name: str, settings: StorageSettings) -> StorageDriver:
-    from portable import discovery
-
-    return discovery.connect_storage(discovery.adapter(name), settings)
 
 
 class ActiveBucket(Bucket):

@@ -13,10 +13,10 @@ from portable.retry import Surroundings
 from portable.storage import listing, opening, reads
 from portable.storage.arguments import lifetime, to_sign, write_request
 from portable.storage.bodies import Body
-from portable.storage.connection import Connection
+from portable.storage.connecting import connection_by
 from portable.storage.descriptions import describe
 from portable.storage.housekeeping import Housekeeping
-from portable.storage.keys import check_key, check_prefix, check_readable
+from portable.storage.keys import check_prefix, check_readable
 from portable.storage.streams import ObjectWriter, TextWriter
 from portable.storage.types import Listing, ObjectInfo, SignedRequest
 from portable.storage.uploads import Progress
@@ -24,6 +24,7 @@ from portable.storage.uploads import put as put_object
 from portable.values import Seconds
 
 if TYPE_CHECKING:
+    from portable.storage.connection import Connection
     from portable.storage.driver import Capabilities, StorageDriver
 
 
@@ -50,16 +51,7 @@ class Bucket(Housekeeping):
             provider: The adapter's name, shown in errors.
             surroundings: Clock, sleep and chance, for tests.
         """
-        prefix = settings.prefix.strip("/")
-        if prefix:
-            check_key(prefix)
-        self._own = Connection(
-            connect=connect,
-            provider=provider,
-            settings=settings,
-            prefix=f"{prefix}/" if prefix else "",
-            surroundings=surroundings or Surroundings(),
-        )
+        self._own = connection_by(connect, settings, provider, surroundings)
 
     @property
     def _connection(self) -> Connection:

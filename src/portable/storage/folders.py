@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
-from portable.errors import InvalidArgument
+from portable.errors import InvalidArgument, InvalidType
 
 if TYPE_CHECKING:
     from portable.storage.connection import Connection
-    from portable.transfers.places import Given
+    from portable.transfers.places import Place
     from portable.transfers.report import TransferProgress, TransferReport
+
+Given: TypeAlias = Union[str, Path, "Folders"]  # a bucket is one
 
 
 class Folders:
@@ -107,14 +109,13 @@ class Folders:
                 listed, or all else would fail as well.
         """
         from portable.transfers.engine import Plan, transfer
-        from portable.transfers.places import place_of
 
         if on not in (None, "ray"):
             raise InvalidArgument(f"on is None or 'ray', not {on!r}")
         home = self._connection
         plan = Plan(
-            source=place_of(source, home),
-            target=place_of(target, home),
+            source=_place(source, home),
+            target=_place(target, home),
             delete=delete,
             include=tuple(include) if not isinstance(include, str) else include,  # type: ignore[arg-type]
             exclude=tuple(exclude) if not isinstance(exclude, str) else exclude,  # type: ignore[arg-type]
@@ -130,3 +131,25 @@ class Folders:
 
             return transfer_on_ray(plan, progress)
         return transfer(plan, progress)
+
+
+def _place(given: Given, home: Connection) -> Place:
+    """What a caller means.
+
+    Args:
+        given: A `Path`, a bucket, a URL, or any other text: a folder of the bucket *home*.
+    """
+    from portable.config.urls import is_url
+    from portable.storage.connecting import connection_to
+    from portable.transfers.places import Folder, shelf
+
+    if isinstance(given, Path):
+        return Folder(os.path.realpath(given))
+    if isinstance(given, Folders):
+        return shelf(given._connection, "")
+    if isinstance(given, str):
+        return shelf(connection_to(given), "") if is_url(given) else shelf(home, given)
+    raise InvalidType(
+        f"a place is a pathlib.Path, a bucket, a URL or a folder of the bucket as text, "
+        f"not {type(given).__name__}"
+    )

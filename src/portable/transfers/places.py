@@ -7,10 +7,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias
 
-from portable.config.urls import is_url
-from portable.errors import InvalidArgument, InvalidType, NotFound, PreconditionFailed
+from portable.errors import InvalidArgument, NotFound, PreconditionFailed
 from portable.storage.keys import check_prefix
 from portable.storage.listing import pages
 from portable.storage.pinned import check_revision
@@ -21,7 +20,6 @@ from portable.transfers.spill import in_order
 from portable.transfers.walk import Walk, check_folder
 
 if TYPE_CHECKING:
-    from portable.storage.bucket import Bucket
     from portable.storage.connection import Connection
     from portable.storage.driver import StoredObject
 
@@ -125,32 +123,6 @@ class Shelf:
 
 
 Place: TypeAlias = Folder | Shelf
-Given: TypeAlias = Union[str, Path, "Bucket"]
-
-
-def place_of(given: Given | Place, home: Connection) -> Place:
-    """What a caller means.
-
-    Args:
-        given: A `Path`, a bucket, a URL, or any other text: a folder of the bucket *home*.
-    """
-    from portable.storage.active import open_bucket
-    from portable.storage.bucket import Bucket
-
-    if isinstance(given, (Folder, Shelf)):
-        return given
-    if isinstance(given, Path):
-        return Folder(os.path.realpath(given))
-    if isinstance(given, Bucket):
-        return Shelf(given._connection, "")
-    if isinstance(given, str):
-        if is_url(given):
-            return Shelf(open_bucket(given)._connection, "")
-        return shelf(home, given)
-    raise InvalidType(
-        f"a place is a pathlib.Path, a bucket, a URL or a folder of the bucket as text, "
-        f"not {type(given).__name__}"
-    )
 
 
 def shelf(connection: Connection, folder: str) -> Shelf:
