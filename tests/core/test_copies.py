@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from portable.errors import ObjectChanged, PortableError
+import portable
+from portable.errors import InvalidType, ObjectChanged, PortableError
 from portable.storage import Bucket
 from portable.storage.around import DriverAround
 from portable.storage.driver import WriteOptions
@@ -25,6 +26,12 @@ class WrittenBeforeDelete(DriverAround):
         write = WriteOptions(content_type="text/plain", metadata={})
         self.inner.put(keys[0], b"newer", zlib.crc32(b"newer"), write)
         return self.inner.delete(keys, if_match=if_match)
+
+
+def test_a_copy_goes_to_a_bucket_and_to_no_name_of_one() -> None:
+    bucket = portable.open_bucket("memory://here")
+    with pytest.raises(InvalidType, match=r"to is a bucket, as .* gives it, not str"):
+        bucket.copy("a", "b", to="memory://there")  # type: ignore[arg-type]
 
 
 def test_a_move_never_removes_what_it_did_not_copy() -> None:

@@ -18,7 +18,7 @@ from portable.config.problems import NoService, Problems
 from portable.config.profiles import ActiveProfile, active_profile
 from portable.config.secrets import is_secret_key, looks_secret, remedy, shown, shown_name
 from portable.config.urls import is_url
-from portable.errors import ConfigError
+from portable.errors import ConfigError, InvalidType
 from portable.spelling import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ def resolve_compute(name_or_url: str | None = None) -> ResolvedService[ComputeSe
 
 
 def _resolved(kind: Kind, name_or_url: str | None) -> ResolvedService[Any]:
+    if name_or_url is not None and not isinstance(name_or_url, str):
+        raise InvalidType(
+            f"a {kind.one} is opened by its name in the profile or by its URL, such as "
+            f"{kind.example!r}: a str, not {type(name_or_url).__name__}"
+        )
     configured, block = state.configured(), state.in_block.get()
     return resolve_in(kind, active_profile(configured, block), name_or_url, configured.of(kind))
 

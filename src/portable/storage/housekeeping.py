@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from portable.errors import InvalidArgument
+from portable.errors import InvalidArgument, InvalidType
 from portable.storage import copies
 from portable.storage.deletes import delete_all
 from portable.storage.descriptions import describe
@@ -46,8 +46,8 @@ class Housekeeping(Folders):
             NotFound: no such source.
             ObjectChanged: the source was replaced meanwhile.
         """
-        home = (to or self)._connection
         with self._connection.located("copy", source):
+            home = _bucket("to", to or self)._connection
             check_readable(source)
             check_key(target, home.prefix)
             full = self._connection.prefix + source
@@ -134,3 +134,11 @@ class Housekeeping(Folders):
                     lambda upload=upload: connection.driver.abort(upload.key, upload.upload)  # type: ignore[misc]
                 )
             return len(stale)
+
+
+def _bucket(name: str, given: Housekeeping) -> Housekeeping:
+    if not isinstance(given, Housekeeping):
+        raise InvalidType(
+            f"{name} is a bucket, as portable.open_bucket gives it, not {type(given).__name__}"
+        )
+    return given

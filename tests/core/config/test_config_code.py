@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from portable import aio, open_bucket, open_compute, open_queue
 from portable.config import configure, profile, resolve_storage
 from portable.errors import ConfigError, InvalidType
 
@@ -100,6 +101,13 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(
 def test_a_storage_that_is_no_url_and_no_mapping_is_the_wrong_type() -> None:
     with pytest.raises(InvalidType, match="storage must be a URL or a mapping, not a list"):
         configure(storage=["memory://"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("opened", [open_bucket, open_queue, open_compute, aio.open_bucket])
+def test_what_is_no_name_and_no_url_is_the_wrong_type(opened: Callable[..., object]) -> None:
+    """A folder's path, too: it has to be a URL."""
+    with pytest.raises(InvalidType, match=r"name in the profile or by its URL.*not PosixPath"):
+        opened(Path("data"))
 
 
 def test_a_mapping_that_changes_later_changes_nothing() -> None:
