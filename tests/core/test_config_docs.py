@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from portable.config import configure, profile, resolve_storage
+from portable import discovery
+from portable.adapter import ServiceName
+from portable.config import configure, profile, resolve_compute, resolve_queue, resolve_storage
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -46,8 +49,29 @@ def test_the_file_on_the_page_works(
     assert getattr(settings, "region", "eu-west-1") == "eu-west-1"
 
 
-@pytest.mark.parametrize(
-    "url", re.findall(r"^\| `(\S+://\S+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+ROWS = re.findall(
+    r"^\| `([a-z]+)` \|([^|]*)\|([^|]*)\|([^|]*)\|$", PAGE.read_text("utf-8"), re.MULTILINE
 )
-def test_the_urls_on_the_page_work(url: str) -> None:
-    assert resolve_storage(url).settings
+COLUMNS: Mapping[ServiceName, Callable[[str], Any]] = {
+    "storage": resolve_storage,
+    "queue": resolve_queue,
+    "compute": resolve_compute,
+}
+
+
+@pytest.mark.parametrize(("provider", "cells"), [(row[0], row[1:]) for row in ROWS])
+def test_each_provider_on_the_page_has_all_of_its_urls_and_they_work(
+    provider: str, cells: tuple[str, ...]
+) -> None:
+    adapter = discovery.adapter(provider)
+    for (name, resolve), cell in zip(COLUMNS.items(), cells, strict=True):
+        url = cell.strip(" `")
+        service = adapter.service(name)
+        assert bool(url) == bool(service)
+        if service:
+            assert url.partition("://")[0] in {scheme.name for scheme in service.schemes}
+            assert resolve(url).adapter == adapter
+
+
+def test_no_provider_is_missing_from_the_page() -> None:
+    assert {row[0] for row in ROWS} == set(discovery.names())
