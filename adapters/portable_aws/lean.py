@@ -85,7 +85,9 @@ class Lister:
         self._pool.close()
 
     def _page(self, line: str) -> Page:
-        from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
+        from urllib3.exceptions import SSLError
+
+        from portable_http.failures import RAISED, failure
 
         try:
             answer = self._pool.urlopen(
@@ -103,10 +105,8 @@ class Lister:
                 answer.release_conn()
         except SSLError as error:
             raise Declined from error
-        except NewConnectionError as error:
-            raise Unavailable("no connection; nothing was sent") from error
-        except (HTTPError, OSError) as error:
-            raise Unavailable(f"the connection broke: {error}", ambiguous=True) from error
+        except RAISED as error:
+            raise failure(error) from error
         if answer.status != HTTPStatus.OK:
             raise Declined(answer.status, body)
         return parsed(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import portable
 from portable.errors import Unavailable
 from portable_aws.listing import parsed
 
@@ -33,3 +34,11 @@ def test_page_is_read_whatever_its_namespace_is_called(prefix: str, bound: str) 
 def test_what_is_no_whole_page_is_refused(body: bytes) -> None:
     with pytest.raises(Unavailable):
         parsed(body)
+
+
+def test_where_nobody_listens_the_error_says_where_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    bucket = portable.open_bucket("s3://acme?endpoint=http://127.0.0.1:1&engine=fast&attempts=1")
+    with pytest.raises(Unavailable, match=r"port=1.*refused; nothing was sent"):
+        next(bucket.list(), None)
