@@ -112,3 +112,14 @@ def test_every_command_has_the_shared_options(run: Run, words: list[str]) -> Non
     text = run(*words, "--help").text
     for option in ("--profile", "--json", "--quiet", "--verbose"):
         assert option in text
+
+
+def test_the_help_of_a_command_says_where_another_programs_line_begins(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its paragraphs break where the terminal ends, not where our lines do."""
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run("queue", "consume", "--help").text
+    assert "portable queue consume [OPTIONS] -- COMMAND…" in shown
+    assert "in the end to the dead letters." in shown
+    assert "portable emulate [OPTIONS] [PROVIDER]... [-- COMMAND…]" in run("emulate", "--help").text

@@ -54,10 +54,16 @@ def command(
     def add(
         function: Callable[Concatenate[Session, P], None],
     ) -> Callable[Concatenate[Session, P], None]:
-        app.command(name, rich_help_panel=panel, cls=cls)(_runner(function))
+        help = _unwrapped(function.__doc__ or "")
+        app.command(name, rich_help_panel=panel, cls=cls, help=help)(_runner(function))
         return function
 
     return add
+
+
+def _unwrapped(words: str) -> str:
+    """A docstring's paragraphs, each one line: the terminal decides where they break."""
+    return "\n\n".join(" ".join(each.split()) for each in inspect.cleandoc(words).split("\n\n"))
 
 
 def _runner(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:

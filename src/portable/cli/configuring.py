@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    config = typer.Typer(help="The configuration.", no_args_is_help=True)
+    config = typer.Typer(
+        help="What is in force: the profile, each value, and where it was written.",
+        no_args_is_help=True,
+    )
     command(config, "show", panel="Commands")(show)
     app.add_typer(config, name="config", rich_help_panel="Set-up")
     command(app, "init", panel="Set-up")(init)

@@ -17,7 +17,7 @@ import typer
 from portable.cli import completing
 from portable.cli.commands import command
 from portable.cli.notes import noted
-from portable.cli.programs import BeforeProgram, exit_code, found
+from portable.cli.programs import PerhapsBeforeProgram, exit_code, found
 from portable.cli.session import Session
 from portable.errors import InvalidArgument, PortableError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    command(app, "emulate", panel="Set-up", cls=BeforeProgram)(emulate)
+    command(app, "emulate", panel="Set-up", cls=PerhapsBeforeProgram)(emulate)
 
 
 def emulate(
@@ -35,7 +35,7 @@ def emulate(
     providers: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PROVIDER… [-- PROGRAM…]",
+            metavar="PROVIDER",
             help="Such as aws, gcp, azure.",
             autocompletion=completing.emulated,
         ),

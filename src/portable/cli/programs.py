@@ -16,6 +16,11 @@ SIGNALLED = 128  # a shell's exit code of a program that a signal ended, less th
 class BeforeProgram(TyperCommand):
     """A command line that ends at ``--``, where that of another program begins."""
 
+    program = "-- COMMAND…"
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return [*super().collect_usage_pieces(ctx), self.program]
+
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         if "--" in args:
             end = args.index("--")
@@ -31,6 +36,12 @@ class BeforeProgram(TyperCommand):
                 f"{error.format_message().rstrip('.')}; another program's line comes after --: "
                 f"{ctx.command_path} … -- COMMAND"
             ) from error
+
+
+class PerhapsBeforeProgram(BeforeProgram):
+    """The same, and the other program may be left out."""
+
+    program = "[-- COMMAND…]"
 
 
 def found(program: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -23,7 +23,10 @@ HEAD = ("ID", "STATE", "MACHINE", "ZONE", "ADDRESS", "NAME")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    group = typer.Typer(help="Machines, with jobs or without.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Machines themselves, with jobs or without: list, create, stop, terminate.",
+        no_args_is_help=True,
+    )
     for name, function in (
         ("list", show),
         ("get", get),
