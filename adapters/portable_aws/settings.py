@@ -95,7 +95,10 @@ class S3Settings(StorageSettings, AwsSettings):
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)
         if not _BUCKET.fullmatch(self.bucket):
-            found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
+            found.append(
+                f"'bucket' {self.bucket!r} isn't a bucket's name: 2 to 255 letters, digits, '.', "
+                "'_' and '-', or an ARN"
+            )
         if self.kms_key is not None and self.encryption != "aws:kms":
             found.append("'kms_key' needs encryption = \"aws:kms\"")
         return [*found, *http_problems(self)]

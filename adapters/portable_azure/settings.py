@@ -76,7 +76,10 @@ class AzureSettings(AccountSettings, StorageSettings):
     def problems(self) -> list[str]:
         found = AccountSettings.problems(self)
         if not _CONTAINER.fullmatch(self.container):
-            found.append(f"'container' {self.container!r} isn't a container's name")
+            found.append(
+                f"'container' {self.container!r} isn't a container's name: 3 to 63 lower-case "
+                "letters, digits and single '-' between them"
+            )
         return found
 
 

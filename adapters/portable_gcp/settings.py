@@ -75,7 +75,10 @@ class GcsSettings(StorageSettings):
     def problems(self) -> list[str]:
         found = StorageSettings.problems(self)
         if not _BUCKET.fullmatch(self.bucket):
-            found.append(f"'bucket' {self.bucket!r} isn't a bucket's name")
+            found.append(
+                f"'bucket' {self.bucket!r} isn't a bucket's name: 3 to 222 lower-case letters, "
+                "digits, '.', '_' and '-', a letter or digit at both ends"
+            )
         if self.anonymous and self.credentials_file is not None:
             found.append("'anonymous' and 'credentials_file' exclude each other")
         return [*found, *http_problems(self)]

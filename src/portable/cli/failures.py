@@ -45,7 +45,7 @@ EXIT_CODES: Mapping[type[PortableError], int] = {
 }
 HINTS: Mapping[type[PortableError], str] = {
     BucketNotFound: "`portable config show` tells which bucket is used and why",
-    ConfigError: "`portable init` writes a portable.toml to fill in, `portable config show` shows it",
+    ConfigError: "`portable config show` tells what is in force; `portable init` writes a file",
     PermissionDenied: "`portable doctor` tells what these credentials may do",
     Unauthenticated: "`portable doctor` tells what is wrong with the credentials",
     Unavailable: "`portable doctor` tells whether the provider can be reached",
