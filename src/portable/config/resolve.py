@@ -170,7 +170,8 @@ def _values(
             try:
                 values[name] = _value(fields[name], given)
             except (Refused, ConfigError) as error:
-                problems.add(given.origin, f"{name!r} {error}")
+                near = did_you_mean(name, SERVICES) if isinstance(given.value, Mapping) else ""
+                problems.add(given.origin, f"{name!r} {error}{near}")
     return values
 
 

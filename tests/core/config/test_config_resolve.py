@@ -258,6 +258,12 @@ def test_all_problems_come_in_one_error_each_with_its_place(
     ]
 
 
+def test_a_table_of_buckets_without_its_s_is_near_the_right_one(write: Write) -> None:
+    write('[acme]\nprovider = "nimbus"\n[acme.bucket]\ndatasets = "nim://x"\n')
+    with pytest.raises(ConfigError, match=r"text, not a table \(did you mean 'buckets'\?\)"):
+        resolve_storage()
+
+
 def test_what_the_settings_find_comes_with_the_others(write: Write) -> None:
     write(
         """
