@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from portable.queue.connection import Connection
 
 T = TypeVar("T")
+RENEWED_MIN = 0.1  # seconds of a lease that is renewed: every third of them is a request
 GROUP_MAX = 128  # MessageGroupId and MessageDeduplicationId of SQS
 
 
@@ -43,7 +44,7 @@ def renewed_lease(connection: Connection, lease: Seconds | None) -> float:
     """How long each lease is that is going to be renewed."""
     able = connection.capabilities
     length = connection.settings.lease if lease is None else seconds(lease, "lease")
-    return lease_of(connection, min(length, able.lease_max))
+    return max(lease_of(connection, min(length, able.lease_max)), RENEWED_MIN)
 
 
 def hand_back_delay(connection: Connection, delay: Seconds) -> float:

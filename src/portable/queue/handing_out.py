@@ -93,7 +93,7 @@ def _quietly_back(connection: Connection, leased: Leased, delay: float) -> None:
 
 def _bury(message: Message) -> None:
     try:
-        message.bury(f"handed out {message.attempts - 1} times and never settled")
+        message.bury(f"handed out {message.attempts - 1} times and never acked")
     except PortableError as error:
         _log.warning("a message couldn't be moved to the dead letters: %s", error)
         try:

@@ -199,7 +199,7 @@ class Message(Delivery):
             if isinstance(error, DeadLetter):
                 self.bury(error.reason, error.__cause__)
                 return "dead"
-            if last and isinstance(error, Exception):
+            if last and isinstance(error, Exception | SystemExit):
                 self.bury(f"failed {self.attempts} times", error)
                 return "dead"
         if isinstance(error, Retry) and error.delay is not None:

@@ -313,8 +313,8 @@ class Queue:
             concurrency: How many handlers are at work at once.
             max_messages: End when so many were handed to handlers, and these have ended.
             idle_timeout: End when no message came for so long, and no handler is at work.
-            lease: How long each renewal is good for; as the settings say unless given, and never
-                longer than the provider's longest.
+            lease: How long each renewal is good for; as the settings say unless given, never
+                longer than the provider's longest, and 0.1 s at least.
             drain: How long handlers may go on when it is to stop. The last acks and hand-backs have
                 what is left of it, and 1 s at least; what can't be acked by then comes again.
             stop: Set it, in any thread, to stop.

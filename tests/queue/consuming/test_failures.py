@@ -185,3 +185,35 @@ def test_a_reason_is_text(on: Stage) -> None:
     with pytest.raises(InvalidType, match="reason of a dead letter is text, not ValueError"):
         message.dead_letter(ValueError("x"))  # type: ignore[arg-type]
     assert message.ack()
+
+
+def test_a_handler_that_would_end_the_process_says_so_in_the_letter(on: Stage) -> None:
+    """`sys.exit` is a failure like another, for the last attempt, too."""
+    queue = on.open(max_attempts=2)
+    queue.send("x")
+
+    def handle(message: Message) -> None:
+        sys.exit("no such file")
+
+    report = queue.consume(handle, idle_timeout=0.3)
+    assert (report.retried, report.dead, report.errors) == (1, 1, {"SystemExit": 2})
+    assert queue.dead_letters is not None
+    (letter,) = queue.dead_letters.receive()
+    assert letter.attributes["dead-letter-error"] == "SystemExit: no such file"
+
+
+def test_a_handler_that_raises_after_it_settled_is_counted(on: Stage) -> None:
+    """What became of the message stays so."""
+    queue = on.open()
+    queue.send_many(["ack", "nack"])
+
+    def handle(message: Message) -> None:
+        if message.body == "ack":
+            message.ack()
+            raise ValueError("afterwards")
+        message.nack(60)
+        message.ack()
+
+    report = queue.consume(handle, max_messages=2)
+    assert (report.handled, report.retried) == (1, 1)
+    assert report.errors == {"ValueError": 1, "InvalidArgument": 1}

@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 import contextvars
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 
-from portable.errors import (
-    InvalidType,
-)
+from portable.errors import InvalidArgument, InvalidType
 from portable.queue import DeadLetter, Message, QueueEvent
 from tests.queue.faulty import Stage
+
+CHILD = """
+import asyncio, os, signal, time
+import portable
+
+queue = portable.open_queue({url!r})
+queue.send("x")
+children = []
+
+def work():
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        if {fails}:
+            raise ValueError("in the child")
+        return 0
+    children.append(child)
+    return 0.5
+
+async def awaited(message):
+    await asyncio.sleep(work())
+
+signal.alarm(30)
+handle = awaited if {is_async} else lambda message: time.sleep(work())
+report = queue.consume(handle, max_messages=1)
+_, status = os.waitpid(children[0], 0)
+print(report.handled, queue.stats().total, os.waitstatus_to_exitcode(status))
+"""
 
 
 def test_coroutines_fail_and_retry_like_functions(on: Stage) -> None:
@@ -110,3 +140,35 @@ def test_a_hook_hears_what_a_queue_does(on: Stage) -> None:
         ("dead", 1),
     ]
     assert {event.queue for event in events} == {queue.name}
+
+
+def test_more_threads_than_there_can_be_are_refused(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is received, and those that were started end."""
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name == "portable-worker-3":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    queue = on.open()
+    queue.send("x")
+    with pytest.raises(InvalidArgument, match="concurrency is 9, and no more than 3 threads"):
+        queue.consume(lambda _: None, concurrency=9)
+    assert queue.stats().visible == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_child_that_comes_back_from_the_handler_is_no_consumer(
+    tmp_path: Path, is_async: bool, fails: bool
+) -> None:
+    """It ends, and the message is what the parent makes of it."""
+    script = CHILD.format(url=f"sqlite://{tmp_path}/q.db?name=jobs", fails=fails, is_async=is_async)
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stdout.split() == ["1", "0", str(int(fails))], told.stderr

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from portable.queue import DeadLetter, Message
+from portable.queue.consuming.heartbeat import Heartbeat
 from tests.queue.faulty import Stage, refused
 
 
@@ -94,3 +98,30 @@ def test_a_lease_beyond_the_providers_is_kept_by_renewing(on: Stage) -> None:
     queue.send("x")
     report = queue.consume(lambda _: time.sleep(1), max_messages=1)
     assert (report.handled, report.leases_lost) == (1, 0)
+
+
+def test_a_lease_too_short_to_be_renewed_is_a_longer_one(on: Stage) -> None:
+    """Else its renewals would be as many as there can be."""
+    queue = on.open()
+    queue.send("x")
+    report = queue.consume(lambda _: time.sleep(0.5), max_messages=1, lease=0.001)
+    assert (report.handled, report.leases_lost) == (1, 0)
+    assert len(on.script.sizes("extend")) < 30
+
+
+def test_a_beat_that_took_long_is_followed_at_once(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its requests may have failed, and the leases have little time left."""
+    begun: list[float] = []
+
+    def beat(_: Heartbeat) -> None:
+        begun.append(time.monotonic())
+        time.sleep(0.4)
+
+    monkeypatch.setattr(Heartbeat, "beat", beat)
+    heartbeat = Heartbeat(on.open()._connection, lease=1.2)
+    heartbeat.start()
+    time.sleep(1.5)
+    heartbeat.stop()
+    assert max(late - early for early, late in pairwise(begun)) < 0.6

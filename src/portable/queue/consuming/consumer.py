@@ -199,6 +199,8 @@ class Consumer:
     def _settle(self, message: Message, error: BaseException | None) -> None:
         if message.settled:  # by the handler, or because it took too long to stop
             self._heartbeat.remove(message)
+            if isinstance(error, Exception):  # not: a coroutine that was cancelled
+                self._raised(message, error)
             self._count_settled(message)
         elif error is None:
             self._acks.put(message)
@@ -210,7 +212,7 @@ class Consumer:
             self._failed(message, error)
             self._heartbeat.remove(message)
 
-    def _failed(self, message: Message, error: BaseException) -> None:
+    def _raised(self, message: Message, error: BaseException) -> None:
         if not isinstance(error, DeadLetter | Retry):
             self._tally.raised(error)
             _log.warning(
@@ -220,6 +222,9 @@ class Consumer:
                 self._connection.settings.max_attempts,
                 exc_info=error,
             )
+
+    def _failed(self, message: Message, error: BaseException) -> None:
+        self._raised(message, error)
         try:
             self._tally.add(message.fail(error, self._backoff(message)))
         except PortableError as failure:  # its lease ends by itself

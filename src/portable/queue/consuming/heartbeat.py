@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from portable.errors import LeaseLost, PortableError
@@ -52,8 +53,15 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._pace * (1 - JITTER * self._chance())):
+        begun = time.monotonic()
+        while not self._over.wait(self._until_next(begun)):
+            begun = time.monotonic()
             self.beat()
+
+    def _until_next(self, begun: float) -> float:
+        """Counted from the last one's beginning: where that took long, the next can't wait."""
+        pause = self._pace * (1 - JITTER * self._chance())
+        return max(0.0, begun + pause - time.monotonic())
 
     def _chance(self) -> float:
         return self._connection.surroundings.random()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from portable.errors import InvalidType
+from portable.errors import InvalidArgument, InvalidType
 
 if TYPE_CHECKING:
     import asyncio
 
     from portable.queue.message import Message
+
+_log = logging.getLogger("portable.queue")
 
 STOP_SECONDS = 5.0
 
@@ -32,6 +36,17 @@ class Workers(Protocol):
 
 class NotAwaited(InvalidType):
     """The handler is taken for an ordinary function, and is none."""
+
+
+def _end_child(process: int, error: BaseException | None) -> None:
+    """End a process that a handler forked and that came back from it, for it is no consumer.
+
+    The message is settled by what the handler does in *process*, and nothing of that is here.
+    """
+    if os.getpid() != process:
+        if error is not None:
+            _log.error("a process that a handler forked has failed", exc_info=error)
+        os._exit(error is not None)
 
 
 def is_async(handler: object) -> bool:
@@ -56,8 +71,16 @@ class ThreadWorkers:
             threading.Thread(target=self._run, name=f"portable-worker-{n}", daemon=True)
             for n in range(concurrency)
         ]
-        for each in self._threads:
-            each.start()
+        try:
+            for each in self._threads:
+                each.start()
+        except RuntimeError as error:
+            self.stop()
+            there = sum(each.is_alive() for each in self._threads)
+            raise InvalidArgument(
+                f"concurrency is {concurrency:,}, and no more than {there:,} threads can be "
+                f"started here; handlers that are 'async def' need none"
+            ) from error
 
     def start(self, message: Message) -> None:
         self._work.put(message)
@@ -67,12 +90,14 @@ class ThreadWorkers:
             self._work.put(None)
 
     def _run(self) -> None:
+        process = os.getpid()
         while (message := self._work.get()) is not None:
             error: BaseException | None = None
             try:
                 self._context.copy().run(self._handle, message)
             except BaseException as raised:  # noqa: BLE001 - sys.exit() is a failure, too
                 error = raised
+            _end_child(process, error)
             self._finished(message, error)
 
     def _handle(self, message: Message) -> None:
@@ -122,6 +147,7 @@ class LoopWorkers:
         task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, message: Message) -> None:
+        process = os.getpid()
         error: BaseException | None = None
         try:
             if message.body_is_remote:  # fetching it would keep the other handlers waiting
@@ -129,6 +155,7 @@ class LoopWorkers:
             await self._handler(message)
         except BaseException as raised:  # noqa: BLE001 - as in a thread
             error = raised
+        _end_child(process, error)
         await self._aside(lambda: self._finished(message, error))
 
     async def _aside(self, work: Callable[[], Any]) -> None:

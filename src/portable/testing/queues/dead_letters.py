@@ -71,7 +71,7 @@ class DeadLetterCases(QueueCases):
         letter = take_one(dead_letters_of(impatient))
         check_letter(letter, impatient, id, 3)
         assert letter.body == b"\xffpoison"
-        assert "never settled" in letter.attributes["dead-letter-reason"]
+        assert "never acked" in letter.attributes["dead-letter-reason"]
         letter.ack()
 
     def test_a_block_can_say_what_happens(self, queue: Queue, harness: QueueHarness) -> None:
