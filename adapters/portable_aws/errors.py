@@ -22,7 +22,7 @@ from portable.errors import (
 )
 from portable.transport import broken, clock_skew, not_sent, retry_after, tls_failure, words
 from portable_aws.codes import S3
-from portable_aws.meanings import UNAUTHENTICATED, Codes
+from portable_aws.meanings import Codes
 
 NOT_SENT = (sdk.EndpointConnectionError, sdk.ConnectTimeoutError, sdk.ProxyConnectionError)
 BROKEN = (
@@ -56,7 +56,7 @@ def translated(codes: Codes = S3) -> Iterator[None]:
     except sdk.ClientError as error:
         raise from_answer(error, codes) from error
     except NO_CREDENTIALS as error:
-        raise Unauthenticated(f"{error}; {UNAUTHENTICATED}") from error
+        raise Unauthenticated(f"{error}; {codes.hints[Unauthenticated]}") from error
     except sdk.SSLError as error:
         raise tls_failure(error, error.kwargs.get("error")) from error
     except NOT_SENT as error:

@@ -33,8 +33,10 @@ from portable.storage.types import SignedRequest
 from portable_aws.answers import PAGE, Answer
 from portable_aws.body import S3Read, sendable
 from portable_aws.client import credentials_end, make_client
+from portable_aws.codes import S3
 from portable_aws.errors import of_entry, translated
 from portable_aws.limits import capabilities
+from portable_aws.meanings import Codes
 from portable_aws.settings import S3Settings
 from portable_aws.shapes import (
     ENCRYPTION_HEADERS,
@@ -62,7 +64,13 @@ BODYLESS = (EndpointRefused, NotFound, PermissionDenied, PortableError)
 
 
 class S3Storage:
-    """`StorageDriver` over one S3 bucket."""
+    """`StorageDriver` over one S3 bucket.
+
+    Attributes:
+        codes: What the service's words for a failure mean, and what to do.
+    """
+
+    codes: Codes = S3
 
     def __init__(self, settings: S3Settings, keys: tuple[str, str] | None = None) -> None:
         self._client = make_client(settings, keys)
@@ -259,7 +267,7 @@ class S3Storage:
         operation = {"GET": "get", "PUT": "put", "HEAD": "head", "DELETE": "delete"}[method]
         seconds = int(expires.total_seconds())
         expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        with translated():
+        with translated(self.codes):
             url = self._client.generate_presigned_url(
                 f"{operation}_object", Params=named, ExpiresIn=seconds
             )
@@ -273,7 +281,7 @@ class S3Storage:
         self._client.close()
 
     def _send(self, operation: str, **asked: Any) -> Answer:
-        with translated():
+        with translated(self.codes):
             answer = getattr(self._client, operation)(Bucket=self._bucket, **asked)
         self._bucket_seen = True
         return Answer(answer)

@@ -21,6 +21,7 @@ from azure.core.rest import HttpRequest
 from portable_azure.compute_errors import translated
 from portable_azure.compute_settings import AzureVmSettings
 from portable_azure.compute_shapes import NETWORK_API
+from portable_azure.credentials import identity
 
 # Not by a statement: type checkers would read its 110,000 lines each time.
 compute = import_module("azure.mgmt.compute")
@@ -144,9 +145,7 @@ def _clients(settings: AzureVmSettings) -> tuple[Any, Any]:
     policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy("portable"), ContentDecodePolicy()]
     credential: Any = _Nobody()
     if not is_plain:
-        from azure.identity import DefaultAzureCredential  # 0.8 s to import
-
-        credential = DefaultAzureCredential()
+        credential = identity()
         policies.append(BearerTokenCredentialPolicy(credential, f"{server}/.default"))
     transport = RequestsTransport(
         connection_timeout=settings.connect_timeout,

@@ -111,7 +111,8 @@ def _not_carried(error: ServiceRequestError) -> Unavailable:
 def _unauthenticated(error: AzureError) -> PortableError:
     if not isinstance(error, ClientAuthenticationError) and isinstance(error, HttpResponseError):
         return broken(error)
-    return Unauthenticated(f"{words(error)}; {HINTS[Unauthenticated]}")
+    said = words(error).partition("\n")[0].rstrip(".")  # what each of a dozen ways says follows
+    return Unauthenticated(f"{said}; {HINTS[Unauthenticated]}")
 
 
 def _strange() -> Unavailable:

@@ -6,6 +6,7 @@ another account than the configured one is left alone.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -123,9 +124,16 @@ def _identity(endpoint: str) -> TokenCredential:
             f"an identity's token isn't sent over plain http: set {KEY} or {SAS} in the "
             f"environment, or use https"
         )
-    from azure.identity import DefaultAzureCredential  # 0.8 s to import
-
     from portable_azure.errors import translated
 
     with translated():
-        return DefaultAzureCredential()
+        return identity()
+
+
+def identity() -> TokenCredential:
+    """azure-identity's own chain."""
+    from azure.identity import DefaultAzureCredential  # 0.8 s to import
+
+    # What it tried is in the error's cause; where nobody logs, Python would print a page of it.
+    logging.getLogger("azure.identity").addHandler(logging.NullHandler())
+    return DefaultAzureCredential()

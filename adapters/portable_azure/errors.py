@@ -34,16 +34,21 @@ def translated() -> Iterator[None]:
         yield
     except HttpResponseError as error:
         if error.response is None or isinstance(error, ClientAuthenticationError):
-            raise Unauthenticated(f"{words(error)}; {HINTS[Unauthenticated]}") from error
+            raise _without_credentials(error) from error
         raise from_answer(cast("Answer", error.response)) from error
     except AzureError as error:  # azure-identity's: nothing was sent to the service
-        raise Unauthenticated(f"{words(error)}; {HINTS[Unauthenticated]}") from error
+        raise _without_credentials(error) from error
     except RAISED as error:
         raise failure(error) from error
     except ValueError as error:
         if "header value" not in str(error):  # http.client's word for one that can't be sent
             raise
         raise InvalidArgument("a revision, storage class or other value can't be sent") from error
+
+
+def _without_credentials(error: AzureError) -> Unauthenticated:
+    """In one sentence; what each of azure-identity's dozen ways says is in the cause."""
+    return Unauthenticated(f"{_first_line(words(error)).rstrip('.')}; {HINTS[Unauthenticated]}")
 
 
 def from_answer(answer: Answer) -> PortableError:

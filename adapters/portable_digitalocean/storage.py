@@ -10,8 +10,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from portable.errors import BucketNotFound, InvalidArgument, PortableError, Unsupported
+from portable.errors import (
+    BucketNotFound,
+    InvalidArgument,
+    PortableError,
+    Unauthenticated,
+    Unsupported,
+)
 from portable.storage.driver import Capabilities, StorageDriver
+from portable_aws.codes import S3
 from portable_aws.fast import S3Dialect, login_of_sdk
 from portable_aws.lean import Login
 from portable_aws.settings import S3Settings
@@ -23,6 +30,7 @@ from portable_obstore.driver import FastDriver
 # https://docs.digitalocean.com/reference/terraform/reference/
 # https://docs.digitalocean.com/products/spaces/how-to/use-aws-sdks/
 KEYS = (("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"), ("SPACES_KEY", "SPACES_SECRET"))
+UNAUTHENTICATED = f"check {' and '.join(KEYS[0])}"
 CONDITIONAL = ("PutObject", "CompleteMultipartUpload", "DeleteObject")
 
 
@@ -56,6 +64,8 @@ class SpacesDialect(S3Dialect):
 
 class SpacesStorage(S3Storage):
     """`StorageDriver` over one Spaces bucket."""
+
+    codes = replace(S3, hints={**S3.hints, Unauthenticated: UNAUTHENTICATED})
 
     def __init__(self, settings: S3Settings) -> None:
         super().__init__(settings, keys=keys_of_environment())

@@ -48,7 +48,7 @@ def from_auth(error: auth.GoogleAuthError) -> PortableError:
         kind = ClockSkew
     elif re.search(r"expired|revoked|reauth", text, re.IGNORECASE):
         kind = CredentialsExpired
-    return kind(f"{text}; {HINTS[kind]}")
+    return kind(f"{text.rstrip('.')}; {HINTS[kind]}")
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> PortableError:

@@ -221,7 +221,7 @@ class _Identity:
 
     def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
         if self._token is None:
-            raise ClientAuthenticationError("no identity answers")
+            raise ClientAuthenticationError("no identity answers.\nAttempted:\n\tEnvironment: no")
         return AccessToken(self._token, 2**31)
 
     def close(self) -> None:
@@ -284,11 +284,14 @@ class TestIdentity:
     def test_no_identity_is_unauthenticated(
         self, sent: list[HttpRequest], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And says what to set."""
+        """In one line, which says what to set."""
         monkeypatch.setattr(credentials, "_identity", lambda _: _Identity(None))
         driver = AzureStorage(settings(account="acme"))
-        with pytest.raises(Unauthenticated, match="az login"):
+        with pytest.raises(
+            Unauthenticated, match=r"no identity answers; check .*az login"
+        ) as caught:
             driver.stat("key")
+        assert "\n" not in caught.value.message
         assert sent == []
 
 

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 import portable
 from portable.cli.app import app
-from portable.errors import ConfigError, Unsupported
+from portable.errors import ConfigError, Unauthenticated, Unsupported
 from portable.storage import Bucket
 from portable.testing.faults import Fault, FaultProxy, Request, error_answer
 from portable.testing.servers import S3Server, moto_server, running_with_bucket, seaweedfs
 from portable.testing.targets.spaces import isolate, open_spaces_bucket
 from portable_digitalocean.settings import SpacesSettings
-from portable_digitalocean.storage import connect_fast, keys_of_environment
+from portable_digitalocean.storage import KEYS, connect_fast, keys_of_environment
 
 BUCKET = "spaces-tests"
 SETTINGS = SpacesSettings(bucket="acme-ml", region="nyc3")
@@ -108,6 +108,16 @@ def test_terraforms_names_come_before_those_of_the_examples(
     assert keys_of_environment() == ("other", "other")
     monkeypatch.delenv("SPACES_SECRET")
     assert keys_of_environment() is None
+
+
+def test_without_a_key_the_error_names_those_of_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not those of AWS, whose driver it is."""
+    for name in (*KEYS[0], *KEYS[1], "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    bucket = portable.open_bucket("spaces://acme-ml?region=nyc3")
+    for call in (lambda: bucket.get("a"), lambda: list(bucket.list())):
+        with pytest.raises(Unauthenticated, match="check SPACES_ACCESS_KEY_ID and SPACES_SECRET"):
+            call()
 
 
 @pytest.mark.parametrize("engine", ["sdk", "fast"])
