@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import math
 import os
 import sqlite3
@@ -20,9 +21,10 @@ from portable_local.queue.bell import FIRST_PAUSE, LONGEST_PAUSE, bell_of
 from portable_local.queue.connections import BUSY_SECONDS, Connections, Session
 from portable_local.queue.file import BODY_MAX
 from portable_local.queue.leases import Lease, lease_of, receipt_of
+from portable_local.queue.places import BLOCKED, LEAST, last_due, moment_of, place_of
 from portable_local.queue.settings import LocalQueueSettings
-from portable_sql.leases import draw_secret, lease_lost
-from portable_sql.rows import CAPABILITIES, DEDUP_SECONDS, Row, attributes_text, leased
+from portable_sql.leases import lease_lost
+from portable_sql.rows import CAPABILITIES, DEDUP_SECONDS, attributes_text, leased
 
 # Sends stop when the disk has less left, so that receive and ack, which write too, still work.
 RESERVE_BYTES = 16 * 1024 * 1024
@@ -32,7 +34,9 @@ UNSEEN_SECONDS = 0.1
 MESSAGE_BYTES = 512  # what a message takes beside its body, amply
 # Acks wait so long for a sync that keeps them as well. After a power cut their messages come again.
 ACKS_UNSYNCED_SECONDS = 0.1
-PURGED_AT_ONCE = 10_000
+
+# Where a message is, then what it is: see `Statements`.
+Row = tuple[int, int, int, bytes, str, int, str | None, int]
 
 
 class SQLiteQueue:
@@ -54,6 +58,7 @@ class SQLiteQueue:
         self._connections = Connections(
             path, durable=settings.durable, busy=min(BUSY_SECONDS, settings.deadline)
         )
+        self._sql = sql.Statements(settings.name)
         self._bell = bell_of(path)
         self._unseen = UNSEEN_BYTES  # what was sent since the last look at the disk
         self._seen_at = -math.inf
@@ -68,16 +73,21 @@ class SQLiteQueue:
         self._connections.make()
         session = self._connections.session
         with session as connection:
-            connection.execute("INSERT OR IGNORE INTO queue(name) VALUES (?)", (self._name,))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(self._sql.create)
+            connection.execute(self._sql.create_index)
+            connection.execute("COMMIT")
             session.committed()
 
     def delete(self) -> None:
-        with contextlib.suppress(QueueNotFound):
-            self.purge()
-            session = self._connections.session
-            with session as connection:
-                connection.execute("DELETE FROM queue WHERE name = ?", (self._name,))
-                session.committed()
+        session = self._connections.session
+        with contextlib.suppress(QueueNotFound), session as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(self._sql.purge_large)
+            connection.execute(self._sql.delete)
+            connection.execute(sql.FORGET_ALL, (self._name,))
+            connection.execute("COMMIT")
+            session.committed()
 
     def send(self, messages: Sequence[WireMessage]) -> Sequence[str | PortableError]:
         now = self._clock()
@@ -85,25 +95,34 @@ class SQLiteQueue:
         for message in messages:
             length = len(message.body)
             size += length
-            if length > BODY_MAX or message.group is not None or message.dedup_id is not None:
+            if (
+                length > BODY_MAX
+                or message.delay
+                or message.group is not None
+                or message.dedup_id is not None
+            ):
                 plain = False
         self._keep_reserve(size + MESSAGE_BYTES * len(messages), now)
         session = self._connections.session
         with session as connection:
-            if plain and len(messages) == 1:
-                ids = session.ids(now, 1)
-                connection.execute(sql.SEND, self._row(ids[0], messages[0], now))
-            elif plain:
-                ids = session.ids(now, len(messages))
-                rows = [self._row(*each, now) for each in zip(ids, messages, strict=True)]
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(sql.SEND, rows)
-                connection.execute("COMMIT")
-            else:
+            if not plain:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute(sql.FORGET, (now,))
                 ids = [self._send_one(session, connection, each, now) for each in messages]
                 connection.execute("COMMIT")
+            else:
+                mark, numbers = session.mark, session.numbers(now, len(messages))
+                ids = [message_id(number, mark) for number in numbers]
+                rows = [
+                    (number, mark, attributes_text(message.attributes), message.body)
+                    for number, message in zip(numbers, messages, strict=True)
+                ]
+                if len(rows) == 1:
+                    connection.execute(self._sql.send, rows[0])
+                else:
+                    connection.execute("BEGIN IMMEDIATE")
+                    connection.executemany(self._sql.send, rows)
+                    connection.execute("COMMIT")
             session.committed(size)
         self._bell.ring()
         return ids
@@ -113,22 +132,23 @@ class SQLiteQueue:
         while True:
             rung = self._bell.rung
             if self._flowing:  # no look first: it costs as much as it saves
-                version, due = 0, 0.0
+                version, due = 0, LEAST
             else:
                 version, due = self._look()
-            if due <= self._clock():
+            now = self._clock()
+            if due == LEAST or due <= last_due(now):
                 found = self._lease(limit, lease)
                 self._flowing = bool(found)
                 if found:
                     return found
             elif (left := end - time.monotonic()) > 0:
-                self._wait(min(left, due - self._clock()), rung, version)
+                self._wait(min(left, moment_of(due) - now), rung, version)
             else:
                 return []
 
     def ack(self, receipts: Sequence[str]) -> Sequence[PortableError | None]:
         leases = [lease_of(receipt) for receipt in receipts]
-        if len(leases) == 1 and leases[0] is not None and not leases[0].grouped:
+        if len(leases) == 1 and leases[0] is not None and leases[0].alone:
             return [self._ack_one(leases[0])]
         session = self._connections.session
         with session as connection:
@@ -136,67 +156,60 @@ class SQLiteQueue:
             answers = self._settled(connection, leases, self._remove)
             connection.execute("COMMIT")
             session.committed(unsynced=ACKS_UNSYNCED_SECONDS)
-        if any(lease.grouped for lease in leases if lease is not None):
+        if not all(lease is None or lease.alone for lease in leases):
             self._bell.ring()
         return answers
 
     def extend(self, receipts: Sequence[str], lease: float) -> Sequence[str | PortableError]:
         leases = [lease_of(receipt) for receipt in receipts]
+        moved: list[int] = []
         session = self._connections.session
         with session as connection:
             connection.execute("BEGIN IMMEDIATE")
-            until = self._clock() + lease
+            until = place_of(self._clock() + lease)
 
             def move(connection: sqlite3.Connection, held: Lease) -> bool:
-                given = (*self._place(held), until, lease > 0)
-                return connection.execute(sql.EXTEND, given).rowcount > 0
+                if lease > 0:
+                    found = connection.execute(self._sql.extend, (*held[:2], until)).fetchall()
+                else:
+                    found = connection.execute(self._sql.hand_back, held[:2]).fetchall()
+                moved.extend(place for (place,) in found)
+                return bool(found)
 
             answers = self._settled(connection, leases, move)
             connection.execute("COMMIT")
             session.committed(unsynced=math.inf)
         self._bell.ring()
+        places = iter(moved)
         return [
-            lost or str(cast("Lease", held)._replace(until=until))
+            lost or str(cast("Lease", held)._replace(place=next(places)))
             for held, lost in zip(leases, answers, strict=True)
         ]
 
     def peek(self, limit: int) -> Sequence[Leased]:
         with self._connections.session as connection:
-            rows = connection.execute(sql.DUE, (self._name, self._clock(), limit)).fetchall()
-            if not rows:
-                self._must_exist(connection)
-        return [leased(row, "") for _, *row in rows]
+            rows = self._due(connection, limit, self._clock())
+        return [_leased(row, "") for row in rows]
 
     def stats(self) -> QueueStats:
         now = self._clock()
         with self._connections.session as connection:
-            row = connection.execute(sql.STATS, (self._name, now)).fetchone()
-        if row is None:
-            raise QueueNotFound("there is no such queue")
-        visible, hidden, held, oldest = row
+            row = connection.execute(self._sql.stats, (last_due(now),)).fetchone()
+        visible, held, delayed, oldest = row
         return QueueStats(
             visible=visible,
             leased=held,
-            delayed=hidden - held,
-            oldest_age=None if oldest is None else max(0.0, now - oldest),
+            delayed=delayed,
+            oldest_age=None if oldest is None else max(0.0, now - oldest / 1e6),
         )
 
     def purge(self) -> None:
         session = self._connections.session
         with session as connection:
-            self._must_exist(connection)
-        until = self._clock()
-        removed = PURGED_AT_ONCE
-        while removed == PURGED_AT_ONCE:  # in pieces, so that nobody waits for long
-            with session as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                old = connection.execute(sql.OLD, (self._name, until, PURGED_AT_ONCE)).fetchall()
-                connection.executemany(sql.REMOVE, ((self._name, *each) for each in old))
-                connection.execute("COMMIT")
-                removed = len(old)
-                session.committed(removed * 100)
-        with session as connection:  # what was sent meanwhile may wait for what was removed
-            connection.execute(sql.PROMOTE_ALL, (self._name,))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(self._sql.purge_large)
+            connection.execute(self._sql.purge)
+            connection.execute("COMMIT")
             session.committed()
 
     def close(self) -> None:
@@ -219,75 +232,88 @@ class SQLiteQueue:
             )
         self._unseen, self._seen_at = size, now
 
-    def _row(self, id: str, message: WireMessage, now: float) -> tuple[object, ...]:
-        attributes = attributes_text(message.attributes)
-        body = message.body if len(message.body) <= BODY_MAX else None
-        return (self._name, now + message.delay, id, now, message.group, attributes, body)
-
     def _send_one(
         self, session: Session, connection: sqlite3.Connection, message: WireMessage, now: float
     ) -> str:
-        """Send a message that may have a group, an id for de-duplication, or a long body."""
+        """Send a message that may have a group, an id for de-duplication, a delay or a long body."""
         key = (self._name, message.dedup_id)
         if message.dedup_id is not None:
             known = connection.execute(sql.SENT_BEFORE, (*key, now)).fetchone()
             if known is not None:
                 return str(known[0])
+        place = place_of(now + message.delay) if message.delay else None
         last = None
         if message.group is not None:
-            of_group = (self._name, message.group)
-            (last,) = connection.execute(sql.LAST_OF_GROUP, of_group).fetchone()
-        (id,) = session.ids(now, 1, after=last)
+            (last,) = connection.execute(self._sql.last_of_group, (message.group,)).fetchone()
+            if last is not None:
+                place = place_of(now + message.delay) + BLOCKED
+        if place is not None:
+            (place,) = connection.execute(self._sql.free, (place,)).fetchone()
+        body: bytes | None = message.body
+        large = None
         if len(message.body) > BODY_MAX:
-            connection.execute(sql.SEND_LARGE, (id, message.body))
-        connection.execute(sql.SEND_IN_GROUP, self._row(id, message, now))
+            body, large = None, connection.execute(sql.KEEP_LARGE, (message.body,)).lastrowid
+        (number,) = session.numbers(now, 1, after=last or 0)
+        text = attributes_text(message.attributes)
+        row = (place, number, session.mark, text, body, message.group, large)
+        connection.execute(self._sql.send_other, row)
+        id = message_id(number, session.mark)
         if message.dedup_id is not None:
             connection.execute(sql.REMEMBER, (*key, id, now + DEDUP_SECONDS))
         return id
 
-    def _look(self) -> tuple[int, float]:
-        """The number that changes with the file, and when a message is or was due."""
+    def _look(self) -> tuple[int, int]:
+        """The number that changes with the file, and the place of what is due next."""
         self._connections.leave_removed()
         with self._connections.session as connection:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-            return version, self._must_exist(connection)
+            return version, self._next(connection)
 
-    def _must_exist(self, connection: sqlite3.Connection) -> float:
-        """When a message is due; infinity when there is none."""
-        found = connection.execute(sql.NEXT, (self._name,)).fetchone()
-        if found is None:
-            raise QueueNotFound("there is no such queue")
-        return math.inf if found[0] is None else float(found[0])
+    def _next(self, connection: sqlite3.Connection) -> int:
+        """The place of what is due next, `LEAST` for what may be received, 0 when there is nothing.
+
+        Raises:
+            sqlite3.Error: there is no such queue.
+        """
+        (place,) = connection.execute(self._sql.next).fetchone()
+        return int(place)
+
+    def _due(self, connection: sqlite3.Connection, limit: int, now: float) -> list[Row]:
+        """What may be received, the oldest first: by when it was sent, or when it was due again."""
+        due = connection.execute(self._sql.due, (last_due(now), limit)).fetchall()
+        sent = connection.execute(self._sql.sent, (limit,)).fetchall()
+        if not due:
+            return sent
+        return list(heapq.merge(due, sent, key=_since))[:limit]
 
     def _lease(self, limit: int, lease: float) -> list[Leased]:
-        secret = draw_secret()
         session = self._connections.session
         with session as connection:
             now = self._clock()
-            until = now + lease
+            until, secret = place_of(now + lease), session.draw_secret()
             if limit == 1:
-                given = (self._name, now, secret, until)
-                rows = connection.execute(sql.LEASE_NEXT, given).fetchall()
+                given = (last_due(now), secret, until)
+                rows = connection.execute(self._sql.lease_next, given).fetchall()
             else:
                 rows = self._lease_many(connection, limit, now, secret, until)
             if rows:
                 session.committed(unsynced=math.inf)
-        return [
-            leased(row, receipt_of(row[0], until, secret, grouped=row[5] is not None))
-            for row in rows
-        ]
+        return [_leased(row, receipt_of(row[0], secret, bool(row[7]))) for row in rows]
 
     def _lease_many(
-        self, connection: sqlite3.Connection, limit: int, now: float, secret: int, until: float
+        self, connection: sqlite3.Connection, limit: int, now: float, secret: int, until: int
     ) -> list[Row]:
         connection.execute("BEGIN IMMEDIATE")
-        found = connection.execute(sql.DUE, (self._name, now, limit)).fetchall()
-        given = ((self._name, None, secret, until, due, id) for due, id, *_ in found)
-        connection.executemany(sql.LEASE, given)
+        found = self._due(connection, limit, now)
+        (first,) = connection.execute(self._sql.free, (until,)).fetchone()
+        given = ((secret, place, row[0]) for place, row in enumerate(found, first))
+        connection.executemany(self._sql.lease, given)
         connection.execute("COMMIT")
         return [
-            (id, body, attributes, attempts + 1, sent_at, group)
-            for _, id, body, attributes, attempts, sent_at, group in found
+            (place, number, mark, body, attributes, attempts + 1, group, alone)
+            for place, (_, number, mark, body, attributes, attempts, group, alone) in enumerate(
+                found, first
+            )
         ]
 
     def _settled(
@@ -297,41 +323,40 @@ class SQLiteQueue:
         settle: Callable[[sqlite3.Connection, Lease], bool],
     ) -> list[PortableError | None]:
         """Call *settle* with each lease that lasts; False says that it doesn't."""
-        now = self._clock()
+        now = last_due(self._clock())
         answers: list[PortableError | None] = [
             None
-            if lease is not None and lease.until > now and settle(connection, lease)
+            if lease is not None and lease.place > now and settle(connection, lease)
             else lease_lost()
             for lease in leases
         ]
         if None not in answers:
-            self._must_exist(connection)
+            self._next(connection)
         return answers
 
     def _ack_one(self, lease: Lease) -> PortableError | None:
-        """Remove a message that no other waits for: one statement, a transaction by itself."""
+        """Remove a message that is nothing but its row: one statement, a transaction by itself."""
         session = self._connections.session
         with session as connection:
             if (
-                lease.until > self._clock()
-                and connection.execute(sql.ACK, self._place(lease)).rowcount
+                lease.place > last_due(self._clock())
+                and connection.execute(self._sql.ack, lease[:2]).rowcount
             ):
                 session.committed(unsynced=ACKS_UNSYNCED_SECONDS)
                 return None
-            self._must_exist(connection)
+            self._next(connection)
         return lease_lost()
 
-    def _place(self, lease: Lease) -> tuple[object, ...]:
-        return (self._name, lease.until, lease.message, lease.secret)
-
     def _remove(self, connection: sqlite3.Connection, lease: Lease) -> bool:
-        """Remove a message, and let the next of its group take its place."""
-        if not lease.grouped:
-            return connection.execute(sql.ACK, self._place(lease)).rowcount > 0
-        groups = connection.execute(sql.ACK_IN_GROUP, self._place(lease)).fetchall()
-        for (group,) in groups:
-            connection.execute(sql.PROMOTE, (self._name, group))
-        return bool(groups)
+        """Remove a message with its long body, and let the next of its group take its place."""
+        if lease.alone:
+            return connection.execute(self._sql.ack, lease[:2]).rowcount > 0
+        found = connection.execute(self._sql.ack_whole, lease[:2]).fetchall()
+        for group, large in found:
+            connection.execute(sql.REMOVE_LARGE, (large,))
+            if group is not None:
+                connection.execute(self._sql.promote, (group,))
+        return bool(found)
 
     def _wait(self, seconds: float, rung: int, version: int) -> None:
         """Return when something was sent or given back, and after *seconds* anyway."""
@@ -346,3 +371,20 @@ class SQLiteQueue:
             if now != version:
                 return
             pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def message_id(number: int, mark: int) -> str:
+    """A message's id; they are in the order of their numbers."""
+    return f"{number:014x}-{mark:012x}"
+
+
+def _leased(row: Row, receipt: str) -> Leased:
+    _, number, mark, body, attributes, attempts, group, _ = row
+    id = message_id(number, mark)
+    return leased((id, body, attributes, attempts, number / 1e6, group), receipt)
+
+
+def _since(row: Row) -> float:
+    """Since when a message may be received."""
+    place, number, *_ = row
+    return number / 1e6 if place > 0 else moment_of(place)

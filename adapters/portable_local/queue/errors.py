@@ -40,7 +40,9 @@ _FULL = Meaning(NoSpace, "the disk is full; what was sent before is unharmed")
 # Names and meanings: https://www.sqlite.org/rescode.html. Extended codes come first; those that
 # have no row are read as their primary code.
 BY_CODE: Mapping[int, Meaning] = {
-    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: Meaning(QueueNotFound, "there is no such queue"),
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: Meaning(
+        Unavailable, "too many messages are to come back at one moment"
+    ),
     sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
     sqlite3.SQLITE_BUSY: Meaning(Unavailable, "another program keeps the file locked"),
     sqlite3.SQLITE_LOCKED: Meaning(Unavailable, "another program keeps the file locked"),
@@ -70,6 +72,8 @@ def meaning_of(error: sqlite3.Error) -> PortableError:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # the module's own, such as that of a closed connection
         return Unavailable(f"the connection was closed meanwhile: {error}", ambiguous=True)
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table: queue "):
+        return QueueNotFound("there is no such queue")
     meaning = BY_CODE.get(code) or BY_CODE.get(code & 0xFF, _UNKNOWN)
     name = getattr(error, "sqlite_errorname", code)
     return meaning.kind(f"{meaning.text} ({name}: {error})", ambiguous=meaning.ambiguous)

@@ -13,36 +13,16 @@ from portable_local.errors import translated
 from portable_local.folders import sync
 
 APPLICATION_ID = 0x504F5251  # "PORQ", in the file's header: the file is ours
-LAYOUT = 2  # in the header too, as its user version
-# Added to the time of a message that waits for another of its group: some 3,000 years.
-BLOCKED = 1e11
+LAYOUT = 3  # in the header too, as its user version
 
 # A longer body has a place of its own, so that a message stays light to move.
 BODY_MAX = 600
 
-# One column says when a message may be received: it serves delays, leases, back-off, and groups.
-# The table is in that order itself: with an index beside it, a send would write two pages for one.
+# Beside these, each queue has a table of its messages.
 _TABLES = """
-CREATE TABLE queue(name TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE message(
-    queue TEXT NOT NULL REFERENCES queue(name) ON DELETE CASCADE,
-    visible_at REAL NOT NULL,
-    id TEXT NOT NULL,
-    lease INTEGER,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    sent_at REAL NOT NULL,
-    "group" TEXT,
-    attributes TEXT NOT NULL,
-    body BLOB,
-    PRIMARY KEY(queue, visible_at, id)
-) WITHOUT ROWID;
-CREATE INDEX message_group ON message(queue, "group", id) WHERE "group" IS NOT NULL;
-CREATE TABLE large(id TEXT PRIMARY KEY, body BLOB NOT NULL);
-CREATE TRIGGER message_gone AFTER DELETE ON message WHEN old.body IS NULL BEGIN
-    DELETE FROM large WHERE id = old.id;
-END;
+CREATE TABLE large(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE sent(
-    queue TEXT NOT NULL REFERENCES queue(name) ON DELETE CASCADE,
+    queue TEXT NOT NULL,
     dedup_id TEXT NOT NULL,
     message TEXT NOT NULL,
     until REAL NOT NULL,

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from portable_sql.leases import GROUPED
+from portable_local.queue.places import LEAST
 
 
 class Lease(NamedTuple):
     """Who holds a message.
 
     Attributes:
-        message: The message's id.
-        until: When it ends; seconds since the epoch.
+        place: Where the message is, and so until when it is held.
         secret: Drawn anew at every delivery, and the same for all that one receive handed out.
-        grouped: Is the message one of a group, in which another waits for it to go?
+        alone: Is its row all there is of the message? Else it has a group, or a long body.
     """
 
-    message: str
-    until: float
+    place: int
     secret: int
-    grouped: bool
+    alone: bool
 
     def __str__(self) -> str:
-        return receipt_of(*self[:3], grouped=self.grouped)
+        return receipt_of(*self)
 
 
-def receipt_of(message: str, until: float, secret: int, *, grouped: bool) -> str:
+def receipt_of(place: int, secret: int, alone: bool) -> str:
     """How the lease is written."""
-    return f"{message}:{until.hex()}:{secret:x}:{GROUPED if grouped else ''}"  # exact, and fast
+    return f"{place}:{secret}:{'' if alone else '+'}"
 
 
 def lease_of(receipt: str) -> Lease | None:
     """What *receipt* stands for; `None` where this driver hasn't written it."""
     try:
-        message, until, said, group = receipt.split(":")
-        secret = int(said, 16)
-        if secret < 1 << 63:  # else SQLite can't hold it
-            return Lease(message, float.fromhex(until), secret, bool(group))
-    except (ValueError, OverflowError):
-        pass
-    return None
+        place, secret, more = receipt.split(":")
+        lease = Lease(int(place), int(secret), not more)
+    except ValueError:
+        return None
+    # Else it is no lease's, or SQLite can't hold it.
+    return lease if LEAST <= lease.place < 0 <= lease.secret < 1 << 63 else None

@@ -71,7 +71,8 @@ def wrong_after_one_cut(folder: Path, *, durable: bool) -> int:
         open_queue(after, durable=durable).close()
         with closing(sqlite3.connect(after / "queues.db")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            stored = {int(body) for (body,) in connection.execute("SELECT body FROM message")}
+            rows = connection.execute('SELECT body FROM "queue jobs"')
+            stored = {int(body) for (body,) in rows}
         return len(said["sent"] - said["acking"] - stored) + len(kept & stored)
     finally:
         os.kill(child, signal.SIGKILL)

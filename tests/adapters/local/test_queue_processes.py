@@ -60,7 +60,7 @@ def test_a_forked_child_keeps_what_it_sends_when_its_parent_closes(tmp_path: Pat
         time.sleep(0.01)
     queue.close()
     with closing(sqlite3.connect(tmp_path / "queues.db")) as other:  # the last one to close
-        other.execute("SELECT count(*) FROM message").fetchone()
+        other.execute('SELECT count(*) FROM "queue jobs"').fetchone()
     os.write(writer, b"x")
     joined([child])
     assert bodies(open_queue(tmp_path)) == [b"parent", b"child 1", b"child 2"]

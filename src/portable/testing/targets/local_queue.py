@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 import tempfile
 import time
@@ -37,29 +38,27 @@ class LocalQueueOracle(QueueOracle):
 
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
-        self._name = name
+        self._table = f'"queue {name}"'
 
     def send(self, body: bytes, attributes: Mapping[str, str]) -> None:
-        now = time.time()
-        row = (self._name, now, uuid.uuid4().hex, now, json.dumps(dict(attributes)), body)
+        row = (time.time_ns() // 1000, secrets.randbits(48), json.dumps(dict(attributes)), body)
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             connection.execute(
-                "INSERT INTO message(queue, visible_at, id, sent_at, attributes, body) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO {self._table}(key, id, mark, attributes, body) "
+                f"VALUES (max(0, (SELECT max(key) FROM {self._table})) + 1, ?, ?, ?, ?)",
                 row,
             )
 
     def take(self) -> tuple[bytes, Mapping[str, str]] | None:
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             row = connection.execute(
-                "SELECT message.id, coalesce(message.body, large.body), attributes "
-                "FROM message LEFT JOIN large USING (id) WHERE queue = ? AND visible_at <= ? "
-                "ORDER BY message.id LIMIT 1",
-                (self._name, time.time()),
+                f"SELECT key, ifnull(message.body, large.body), attributes "
+                f"FROM {self._table} AS message LEFT JOIN large ON large.id = message.large "
+                f"WHERE key > 0 ORDER BY key LIMIT 1"
             ).fetchone()
             if row is None:
                 return None
-            connection.execute("DELETE FROM message WHERE id = ?", row[:1])
+            connection.execute(f"DELETE FROM {self._table} WHERE key = ?", row[:1])
             return row[1], json.loads(row[2])
 
 
