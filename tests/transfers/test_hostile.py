@@ -13,7 +13,8 @@ import portable_memory.storage
 from portable.errors import AlreadyExists, InvalidKey, PreconditionFailed
 from portable.storage import Bucket
 from portable.storage.driver import WriteOptions
-from portable.transfers.landing import Landing, check_name
+from portable.transfers.file_names import check_name
+from portable.transfers.landing import Landing
 from portable.transfers.walk import PARTIAL, Walk
 from tests.transfers.conftest import Fill, files_of, objects_of, write_files
 

@@ -16,7 +16,8 @@ from portable.transfers import on_ray
 from portable.transfers.engine import Plan
 from portable.transfers.places import Folder, shelf
 from portable.transfers.sharding import shards
-from tests.transfers.conftest import Fill, files_of, objects_of
+from portable.transfers.walk import PARTIAL
+from tests.transfers.conftest import Fill, files_of, objects_of, write_files
 
 pytestmark = pytest.mark.xdist_group("ray")
 FILES = {f"{folder}/{number:03}": b"%d" % number for folder in "abc" for number in range(40)}
@@ -50,6 +51,9 @@ def test_a_sync_on_ray_does_what_one_here_does(fill: Fill, tmp_path: Path) -> No
     assert told[-1].sent == 119
     assert bucket.sync("data", tmp_path / "down", on="ray").sent == 120
     assert files_of(tmp_path / "down") == FILES
+    write_files(tmp_path / "down", dict.fromkeys(FILES, b"edited"))
+    assert bucket.sync("data", tmp_path / "down", on="ray").sent == 120
+    assert not (tmp_path / "down" / PARTIAL).exists()
     with pytest.raises(Unsupported, match="in the process that made them"):
         portable.open_bucket("memory://x").sync(source, "data", on="ray")
 

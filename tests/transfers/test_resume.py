@@ -16,6 +16,7 @@ import portable
 from portable.errors import NotFound, Unavailable
 from portable.storage import Bucket
 from portable.transfers import multipart, partial, routes
+from portable.transfers.landing import Landing
 from portable.transfers.walk import PARTIAL
 from tests.transfers.conftest import Fill, files_of, objects_of
 
@@ -292,3 +293,27 @@ def test_an_upload_whose_parts_go_away_again_and_again_is_a_failure(
     assert (report.sent, report.failed) == (0, 1)
     assert type(report.failures[0].error) is NotFound
     assert "no such upload" in report.failures[0].reason
+
+
+SWEEPER = """
+import sys
+from portable.transfers.landing import Landing
+landing = Landing(sys.argv[1], durable=False)
+while True:
+    landing.sweep()
+"""
+
+
+def test_a_transfer_that_begins_takes_nothing_from_one_under_way(tmp_path: Path) -> None:
+    """It looks for what dead ones left, and locks each for a moment to see."""
+    landing, token = Landing(str(tmp_path), durable=False), ""
+    with subprocess.Popen([sys.executable, "-c", SWEEPER, str(tmp_path)]) as sweeper:
+        try:
+            for number in range(1000):
+                kept = landing.keeping("file", token, "mark")
+                with kept if number % 2 else landing.arriving("file", token) as arrival:
+                    os.write(arrival.file, b"%d" % number)
+                token = arrival.token
+                assert (tmp_path / "file").read_bytes() == b"%d" % number
+        finally:
+            sweeper.kill()

@@ -11,29 +11,21 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import secrets
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from portable.errors import (
-    AlreadyExists,
-    InvalidArgument,
-    InvalidKey,
-    NoSpace,
-    NotFound,
-    PermissionDenied,
-    PortableError,
-    PreconditionFailed,
-)
-from portable.storage.keys import check_key
+from portable.errors import AlreadyExists, PortableError, PreconditionFailed
 from portable.transfers.bytes_of import crc32_of
+from portable.transfers.file_names import Where, check_name
+from portable.transfers.local_errors import translated
 from portable.transfers.walk import PARTIAL, file_token
 
 KEPT = "kept-"  # begins the names of what a later run goes on with
 KEPT_SECONDS = 7 * 24 * 3600.0
+LOCK_SECONDS = 0.1
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,29 +33,6 @@ _DESCRIPTORS = "/proc/self/fd"
 # Of O_TMPFILE: the file system, or the kernel, has no such thing.
 _NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
-# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
-_WINDOWS = re.compile(
-    r"[<>:\"|?*]|(?:^|/)(?:CON|PRN|AUX|NUL|COM[1-9]|LPT[1-9])(?:\.[^/]*)?(?:/|$)|[. ](?:/|$)",
-    re.IGNORECASE,
-)
-
-
-_Where = tuple[list[str], str]
-
-
-def check_name(name: str, *, windows: bool = os.name == "nt") -> _Where:
-    """Return the folders and the file that *name* means.
-
-    Raises:
-        InvalidKey: it could lead elsewhere, or be another name's.
-    """
-    check_key(name)
-    if windows and (match := _WINDOWS.search(name)) is not None:
-        raise InvalidKey(f"the key {name!r} has {match[0]!r}, which Windows can't hold in a name")
-    *folders, file = name.split("/")
-    if (folders or [file])[0] == PARTIAL:
-        raise InvalidKey(f"{PARTIAL!r} is the folder of downloads under way")
-    return folders, file
 
 
 class Arrival:
@@ -217,10 +186,7 @@ class Landing:
                 except FileNotFoundError:
                     continue  # another run swept the folder away just now
             try:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise PortableError("another process is downloading it") from error
+                _lock(file)
                 if os.fstat(file).st_nlink:  # else a sweep came between the two
                     yield file
                     return
@@ -228,7 +194,7 @@ class Landing:
                 os.close(file)
 
     def _publish(
-        self, arrival: Arrival, temporary: str | None, where: _Where, seen: str | None
+        self, arrival: Arrival, temporary: str | None, where: Where, seen: str | None
     ) -> None:
         folders, last = where
         with self._folder(folders, make=True) as folder:
@@ -311,6 +277,20 @@ class Landing:
                 raise
 
 
+def _lock(file: int) -> None:
+    """Lock it: a sweep has it for a moment, another download for as long as that takes."""
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise PortableError("another process is downloading it") from error
+            time.sleep(LOCK_SECONDS / 50)
+        else:
+            return
+
+
 def _sweep(name: str, folder: int, oldest: float) -> None:
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     try:
@@ -367,28 +347,3 @@ def _in_the_way(there: os.stat_result | None) -> PortableError:
         "a file of that name came meanwhile, or is another key's: this disk may not tell upper "
         "from lower case, or one way to write an accent from another"
     )
-
-
-@contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Turn what the file system says of the local file *name* into a `PortableError`."""
-    try:
-        yield
-    except PortableError:
-        raise
-    except OSError as error:
-        raise _as_portable(name, error) from error
-
-
-def _as_portable(name: str, error: OSError) -> PortableError:
-    if isinstance(error, FileNotFoundError):
-        return NotFound(f"there is no local file {name!r}")
-    if isinstance(error, PermissionError):
-        return PermissionDenied(f"the local file {name!r}: {error}")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(f"no space is left for {name!r}: {error}")
-    if error.errno == errno.ENAMETOOLONG:
-        return InvalidKey(f"{name[:80]!r} is longer than a name can be on this disk")
-    if isinstance(error, IsADirectoryError):
-        return InvalidArgument(f"{name!r} is a folder")
-    return PortableError(f"the local file {name!r}: {error}")

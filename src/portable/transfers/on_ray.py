@@ -11,6 +11,7 @@ from portable.errors import InvalidArgument, MissingDependency
 from portable.transfers.engine import Plan, transfer
 from portable.transfers.places import Folder
 from portable.transfers.report import TransferProgress, TransferReport, merged
+from portable.transfers.routes import route
 from portable.transfers.sharding import shards
 
 SHARDS_A_CPU = 4  # so that no CPU waits long for the last one
@@ -63,7 +64,10 @@ def _spread(plan: Plan, ray: Any, progress: TransferProgress | None) -> Transfer
         if isinstance(error, ray.exceptions.RayTaskError):
             raise error.cause from None
         raise
-    return replace(merged(reports, time.monotonic() - begin), dry_run=plan.dry_run)
+    report = replace(merged(reports, time.monotonic() - begin), dry_run=plan.dry_run)
+    if not plan.dry_run:
+        route(plan.source, plan.target, durable=plan.durable).finish(everything=report.ok)
+    return report
 
 
 def _check_reach(plan: Plan, ray: Any) -> None:

@@ -15,7 +15,8 @@ from portable.storage.uploads import PART_BYTES, part_bytes, store
 from portable.storage.writes import WriteRequest
 from portable.transfers.bytes_of import reading, write_at
 from portable.transfers.contents import is_in, known, same
-from portable.transfers.landing import Landing, translated
+from portable.transfers.landing import Landing
+from portable.transfers.local_errors import translated
 from portable.transfers.multipart import store_resumably
 from portable.transfers.partial import Download, mark_of
 from portable.transfers.places import Folder, Place, Shelf
