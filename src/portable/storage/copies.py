@@ -41,7 +41,10 @@ def copy(
     found = origin.call(lambda: origin.driver.stat(source))
     if _place(origin) == _place(target_home) and source == target:
         return found, found
-    stored = target_home.call(lambda: target_home.driver.copy(found, target, origin=origin.driver))
+    stored = target_home.call(
+        lambda: target_home.driver.copy(found, target, origin=origin.driver),
+        deadline=target_home.live.retry.start(size=found.size),
+    )
     return found, stored or _stream_known(origin, found, target_home, target, progress)
 
 
