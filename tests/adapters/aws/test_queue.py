@@ -280,6 +280,22 @@ class TestRequests:
         assert open_queue(read_timeout=60.0).capabilities.wait_max == 20
 
 
+class TestForeignMessages:
+    def test_an_attribute_of_bytes_is_their_base64(self, open_queue: Open) -> None:
+        """Attributes are text here, and a dead letter must take them along."""
+        queue = open_queue()
+        queue.native.send_message(
+            QueueUrl=queue.native.get_queue_url(QueueName=queue._settings.queue_name)["QueueUrl"],
+            MessageBody="x",
+            MessageAttributes={
+                "digest": {"DataType": "Binary.sha1", "BinaryValue": b"\x00\xff"},
+                "count": {"DataType": "Number", "StringValue": "7"},
+            },
+        )
+        (found,) = queue.receive(1, wait=1, lease=30)
+        assert found.attributes == {"digest": "AP8=", "count": "7"}
+
+
 class TestSpoiledAnswers:
     def test_a_spoiled_body_is_noticed(self, open_queue: Open, proxy: FaultProxy) -> None:
         """SQS gives an MD5, which botocore leaves to us; the message comes again."""
