@@ -301,6 +301,17 @@ def test_places_that_cant_be_meant(bucket: Bucket, fill: Fill, tmp_path: Path) -
     assert bucket.sync("a", "ab").sent == 1
 
 
+def test_places_that_overlap_by_a_link(fill: Fill, tmp_path: Path) -> None:
+    """A bucket of files may have two names; what is sent into itself would be sent again."""
+    source = fill({"a": b"1", "b/c": b"2"})
+    (tmp_path / "link").symlink_to(source)
+    one, other = (portable.open_bucket(each.as_uri()) for each in (source, tmp_path / "link"))
+    for begin, end in ((source, "x"), ("", source / "y"), (one, ""), ("b", one)):
+        with pytest.raises(InvalidArgument, match="overlap"):
+            other.sync(begin, end)
+    assert files_of(source) == {"a": b"1", "b/c": b"2"}
+
+
 def test_one_failure_doesnt_stop_the_rest(fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = portable.open_bucket("memory://transfers?attempts=1")
     put = MemoryStorage.put

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from portable.errors import InvalidArgument, NotFound, PreconditionFailed
+from portable.storage.driver import FolderDriver
 from portable.storage.keys import check_prefix
 from portable.storage.listing import pages
 from portable.storage.pinned import check_revision
@@ -150,6 +151,10 @@ def _path(place: Place) -> str:
     """Where it is, server and all; what is in it begins so."""
     if isinstance(place, Folder):
         return f" {Path(place.path).as_uri()}/"
+    driver = place.connection.driver
+    if isinstance(driver, FolderDriver):
+        inside = Path(driver.file_of(f"{place.prefix}any"))
+        return f" {inside.parent.resolve().as_uri()}/"
     settings, home = place.connection.settings, place.connection.prefix
     server = "" if settings.endpoint_id == settings.url else settings.endpoint_id
     base = settings.url.rstrip("/").removesuffix(home.rstrip("/"))
