@@ -164,6 +164,16 @@ def test_a_folder_is_synced_by_what_is_there_now(case: Case, tmp_path: Path) -> 
     assert case.bucket.get(KEY) == OLD
 
 
+def test_what_another_tool_stored_isnt_sent_again(case: Case, tmp_path: Path) -> None:
+    """The server's own digest is that of the file."""
+    case.oracle.write(KEY, NEW)
+    for way in ("up", "down"):
+        (tmp_path / way).mkdir()
+        (tmp_path / way / "object").write_bytes(NEW)
+    assert case.bucket.upload(tmp_path / "up", "dir").skipped == 1
+    assert case.bucket.download("dir", tmp_path / "down").skipped == 1
+
+
 def test_buckets_are_synced_by_what_is_there_now(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
