@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import portable
 from portable.errors import NotAllSent
 from portable.queue import Queue
+from portable.queue.driver import WireMessage
 from tests.cli.conftest import Run
 
 MEMORY = ("--profile", "memory", "queue")
@@ -42,6 +44,7 @@ def test_json_has_everything_about_a_message(run: Run) -> None:
         "attributes": {"a": "1", "b": "x=y"},
         "attempts": 1,
         "group": None,
+        "problem": None,
     }
 
 
@@ -54,6 +57,18 @@ def test_lines_are_messages_of_their_own(run: Run) -> None:
     given = "".join(f'{{"n": {number}}}\n\n' for number in range(2500))
     assert len(run(*MEMORY, "send", *TAKE, "--lines", given=given).lines) == 2500
     assert portable.open_queue("memory://jobs").stats().visible == 2500
+
+
+@pytest.mark.parametrize(
+    ("kind", "bodies"),
+    [("--text", ["a", "", " ", "b"]), ("--bytes", [b"a", b"", b" ", b"b"])],
+)
+def test_an_empty_line_of_text_is_an_empty_message(
+    run: Run, kind: str, bodies: list[object]
+) -> None:
+    """Between the lines of JSON it is nothing."""
+    assert len(run(*MEMORY, "send", *TAKE, "--lines", kind, given="a\n\n \nb\n").lines) == 4
+    assert [message.body for message in portable.open_queue("memory://jobs").receive(9)] == bodies
 
 
 def test_what_was_sent_before_a_failure_is_told(run: Run) -> None:
@@ -128,6 +143,24 @@ def test_dead_letters_are_shown_with_their_reason_and_brought_back(run: Run) -> 
     assert run(*MEMORY, "redrive", *TAKE, "--json").document == {"redriven": 1}
     assert run(*MEMORY, "dead", *TAKE).code == 3
     assert run(*MEMORY, "receive", *TAKE).lines == ['{"n": 1}']
+
+
+def test_a_body_that_can_not_be_read_hides_no_other_message(run: Run) -> None:
+    """It is told instead, and why."""
+    queue = portable.open_queue("memory://jobs")
+    queue.create()
+    driver = queue._connection.driver
+    driver.send([WireMessage(body=b"{", attributes={"portable": "json"})])
+    queue.send({"n": 1})
+    shown = run(*MEMORY, "peek", *TAKE, "-n", "2")
+    assert shown.lines[1] == '{"n": 1}'
+    assert shown.lines[0].startswith("can't be read: ")
+    for message in queue.receive(2):
+        message.dead_letter("no")
+    assert '{"n": 1}' in run(*MEMORY, "dead", *TAKE).text
+    broken, whole = map(json.loads, run(*MEMORY, "dead", *TAKE, "--json").lines)
+    assert "says it is JSON" in broken["problem"]
+    assert (broken["body"], whole["body"], whole["problem"]) == (None, {"n": 1}, None)
 
 
 def test_purge_asks_and_takes_no_for_an_answer(run: Run) -> None:

@@ -16,7 +16,7 @@ from portable.cli.listing import when
 from portable.cli.queues.naming import Which, opened
 from portable.cli.session import Session
 from portable.cli.values import duration
-from portable.errors import Unsupported
+from portable.errors import PortableError, Unsupported
 
 if TYPE_CHECKING:
     from portable.queue import Message, Queue
@@ -51,6 +51,7 @@ def receive(
     messages = opened(queue).receive(count, wait=duration(wait))
     for at, message in enumerate(messages):
         try:
+            _ = message.body  # one that can't be read isn't removed
             _show(session, message)
             sys.stdout.flush()
         except BaseException:
@@ -109,18 +110,27 @@ def _looked_at(letters: Queue, count: int) -> list[Message]:
     return messages
 
 
+def _read(message: Message) -> tuple[Any, str | None]:
+    """The body, or why it can't be read: that hides no other message."""
+    try:
+        return message.body, None
+    except PortableError as error:
+        return None, error.message
+
+
 def _show(session: Session, message: Message) -> None:
+    body, _ = _read(message)
     if session.as_json:
         session.record(_document(message))
-    elif isinstance(message.body, bytes):
+    elif isinstance(body, bytes):
         sys.stdout.flush()
-        sys.stdout.buffer.write(message.body + b"\n")
+        sys.stdout.buffer.write(body + b"\n")
     else:
         session.line(_text(message))
 
 
 def _document(message: Message) -> Mapping[str, Any]:
-    body = message.body
+    body, problem = _read(message)
     is_bytes = isinstance(body, bytes)
     return {
         "id": message.id,
@@ -130,13 +140,17 @@ def _document(message: Message) -> Mapping[str, Any]:
         "attempts": message.attempts,
         "sent_at": when(message.sent_at) if message.sent_at else None,
         "group": message.group,
+        "problem": problem,
     }
 
 
 def _text(message: Message) -> str:
-    if isinstance(message.body, bytes):
-        return f"{len(message.body):,} bytes: {message.body[:60]!r}"
-    return json.dumps(message.body, ensure_ascii=False)
+    body, problem = _read(message)
+    if problem is not None:
+        return f"can't be read: {problem}"
+    if isinstance(body, bytes):
+        return f"{len(body):,} bytes: {body[:60]!r}"
+    return json.dumps(body, ensure_ascii=False)
 
 
 def _end(session: Session, messages: list[Message]) -> None:

@@ -36,7 +36,10 @@ def send(
     ] = None,
     queue: Which = None,
     lines: Annotated[
-        bool, typer.Option("--lines", help="Every line of stdin is a message.")
+        bool,
+        typer.Option(
+            "--lines", help="Every line of stdin is a message; empty ones are none in JSON."
+        ),
     ] = False,
     text: Annotated[bool, typer.Option("--text", help="Bodies are text, not JSON.")] = False,
     raw: Annotated[bool, typer.Option("--bytes", help="Bodies are bytes as they are.")] = False,
@@ -57,7 +60,7 @@ def send(
     """Send messages, and print their ids."""
     if text and raw:
         raise InvalidArgument("a body is --text or --bytes, not both")
-    given = _given(bodies, lines=lines)
+    given = _given(bodies, lines=lines, empty=text or raw)
     messages = (_body(each, text=text, raw=raw) for each in given)
     options = {
         "attributes": pairs(attribute or [], "--attribute"),
@@ -97,13 +100,13 @@ def _sent(
         yield ids
 
 
-def _given(bodies: list[str] | None, *, lines: bool) -> Iterable[bytes]:
+def _given(bodies: list[str] | None, *, lines: bool, empty: bool) -> Iterable[bytes]:
     if bodies and lines:
         raise InvalidArgument("--lines reads stdin, so no body is given beside it")
     if bodies:
         return [body.encode("utf-8", "surrogateescape") for body in bodies]
     if lines:
-        return (line.removesuffix(b"\n") for line in sys.stdin.buffer if line.strip())
+        return (line.removesuffix(b"\n") for line in sys.stdin.buffer if empty or line.strip())
     return [sys.stdin.buffer.read()]
 
 
