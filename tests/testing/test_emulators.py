@@ -100,6 +100,12 @@ def test_every_provider_at_once() -> None:
                 assert portable.storage.sign("cat").url.startswith(servers[name][0])
         for name, read in readers.items():
             assert read() == name.encode()
+            with portable.profile(name):
+                queue = portable.open_queue()
+                queue.send({"at": name})
+                (message,) = queue.receive(wait=10)
+                assert (message.body, message.ack()) == ({"at": name}, True)
+                queue.close()
         assert _jobs_by_kubernetes() == []
         assert portable.storage.get("cat") == b"aws"  # the first one's
 

@@ -30,7 +30,9 @@ PROVIDERS: Mapping[str, Provider] = {
     "gcp": Provider(servers="FakeGcs, FakePubSub and FakeGce", extra="gcp", run=_by("_gcp")),
     "azure": Provider(servers="Azurite and FakeArm", extra="azure", run=_by("_azure")),
     "digitalocean": Provider(
-        servers="SeaweedFS and FakeDroplets", extra="digitalocean", run=_by("_digitalocean")
+        servers="SeaweedFS, PostgreSQL and FakeDroplets",
+        extra="digitalocean,postgres",
+        run=_by("_digitalocean"),
     ),
     "kubernetes": Provider(
         servers="FakeGcs and FakeKubernetes", extra="kubernetes,gcp", run=_by("_kubernetes")
