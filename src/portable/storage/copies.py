@@ -22,6 +22,8 @@ from portable.storage.uploads import Progress, store
 from portable.storage.writes import WriteRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portable.storage.connection import Connection
     from portable.storage.driver import StoredObject
 
@@ -45,7 +47,9 @@ def copy(
         lambda: target_home.driver.copy(found, target, origin=origin.driver),
         deadline=target_home.live.retry.start(size=found.size),
     )
-    return found, stored or _stream_known(origin, found, target_home, target, progress)
+    return found, stored or _known(
+        origin, found, lambda known: _stream(origin, known, target_home, target, progress)
+    )
 
 
 def _place(connection: Connection) -> tuple[str, str, str]:
@@ -86,23 +90,19 @@ def _exists(connection: Connection, key: str) -> bool:
     return True
 
 
-def _stream_known(
-    origin: Connection,
-    found: StoredObject,
-    target_home: Connection,
-    target: str,
-    progress: Progress | None,
+def _known(
+    origin: Connection, found: StoredObject, send: Callable[[StoredObject], StoredObject]
 ) -> StoredObject:
-    """Stream it, though the digest that was left with it may be that of what was there before."""
+    """*send* it, though the digest that was left with it may be that of what was there before."""
     try:
-        return _stream(origin, found, target_home, target, progress)
+        return send(found)
     except IntegrityError:
         if found.crc32 is not None:  # the server's own
             raise
         read = fetch_whole(origin, found.key, lambda _: None, lambda *_: None, found.revision)
         if expected_crc32(read) == expected_crc32(found):
             raise
-        return _stream(origin, read, target_home, target, progress)
+        return send(read)
 
 
 def _stream(

@@ -33,7 +33,9 @@ class ObjectInfo:
         last_modified: Aware UTC, for display: clocks differ, so decide by `revision`.
         content_type: `None` where a listing doesn't carry it.
         metadata: `None` where a listing doesn't carry it.
-        checksum: Of the whole content; `None` where the writer left none.
+        checksum: Of the whole content; `None` where the writer left none. Of an object that another
+            tool replaced without removing our metadata it may be that of the content before;
+            reads, copies and transfers find that out.
         etag: The provider's own tag, for display only.
         storage_class: The provider's own name; `None` where it has none.
         version: The provider's version id in a versioned bucket.
