@@ -95,7 +95,9 @@ def make_certificate(folder: Path) -> Path:
         pytest.skip("there is no openssl to make a certificate with")
     key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
     arguments = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
-    named = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
+    # Not an authority's: rustls takes none for a server's.
+    told = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"]
+    named = [*told, "-keyout", str(key)]
     subprocess.run(
         [openssl, *arguments.split(), *named, "-out", str(certificate)],
         check=True,

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from portable.endpoints import check_endpoint
 from portable.errors import NotFound, PortableError, Throttled
-from portable.storage.driver import Page, StorageDriver, StoredObject, WriteOptions
+from portable.storage.driver import OpenRead, Page, StorageDriver, StoredObject, WriteOptions
 from portable.storage.http import quoted
+from portable.storage.keys import is_plain
 from portable.storage.metadata import read_crc32
 from portable_aws.codes import SPOILED, is_ambiguous, meaning
-from portable_aws.lean import Declined, Lister, Login
+from portable_aws.lean import Declined, Login, SignedGets
 from portable_aws.limits import capabilities
 from portable_aws.settings import DEFAULT_REGION, USUAL_CLASS, S3Settings
 from portable_obstore.dialect import NO_RETRIES, client_options, is_proxied, metadata
@@ -69,7 +70,7 @@ def connect(settings: S3Settings) -> FastDriver:
 
 
 class S3FastDriver(FastDriver):
-    """`FastDriver` that lists without boto3, too."""
+    """`FastDriver` that lists without boto3, too, and receives where bytes are wanted."""
 
     def __init__(
         self, dialect: S3Dialect, make_sdk: Callable[[], StorageDriver], *, demanded: bool
@@ -81,9 +82,9 @@ class S3FastDriver(FastDriver):
     def list(
         self, prefix: str, *, delimiter: bool, start_after: str, token: str | None, limit: int
     ) -> Page:
-        if self._fast(_PLAIN_KEY) is not None and self._s3.lister is not None:
+        if self._fast(_PLAIN_KEY) is not None and self._s3.gets is not None:
             try:
-                return self._s3.lister.page(
+                return self._s3.gets.page(
                     prefix, delimiter=delimiter, start_after=start_after, token=token, limit=limit
                 )
             except Declined as answer:
@@ -96,9 +97,20 @@ class S3FastDriver(FastDriver):
             prefix, delimiter=delimiter, start_after=start_after, token=token, limit=limit
         )
 
+    def read_into(
+        self, room: memoryview, info: StoredObject, *, start: int, end: int
+    ) -> OpenRead | None:
+        is_usual = is_plain(info.key) and info.revision.isascii()
+        if not is_usual or self._fast(info.key) is None or self._s3.gets is None:
+            return None
+        try:
+            return self._s3.gets.read_into(room, info, start=start, end=end)
+        except (Declined, PortableError):  # whatever it is, who reads on will meet it
+            return None
+
     def close(self) -> None:
-        if self._s3.lister is not None:
-            self._s3.lister.close()
+        if self._s3.gets is not None:
+            self._s3.gets.close()
         super().close()
 
 
@@ -117,7 +129,7 @@ class S3Dialect:
 
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
-        self.lister: Lister | None = None
+        self.gets: SignedGets | None = None
         self.capabilities = capabilities(settings)
         # Only the SDK hears whether an object was encrypted as asked, and sends Content-MD5.
         is_plain = settings.encryption is None and settings.checksums == "when_supported"
@@ -133,7 +145,7 @@ class S3Dialect:
         trusts_others = settings.ca_bundle or any(map(os.environ.get, TRUST))
         if trusts_others and login.endpoint.startswith("https:"):
             return None  # obstore would trust the usual authorities as well
-        self.lister = Lister(settings, login)
+        self.gets = SignedGets(settings, login)
         return _store(settings, login)
 
     def login(self, sdk: Callable[[], StorageDriver]) -> Login | None:
@@ -236,6 +248,8 @@ def _login_of_environment(settings: S3Settings) -> Login | None:
 
 def login_of_sdk(driver: StorageDriver) -> Login | None:
     """What boto3 has found; its credentials are asked again and again, and refresh themselves."""
+    from portable_aws.errors import translated  # and botocore, which is here already
+
     client: Any = driver.native
     found: Any = client._request_signer._credentials
     is_https = client.meta.endpoint_url.startswith("https:")
@@ -243,7 +257,8 @@ def login_of_sdk(driver: StorageDriver) -> Login | None:
         return None
 
     def credentials() -> S3Credential:
-        frozen = found.get_frozen_credentials()
+        with translated():
+            frozen = found.get_frozen_credentials()
         return {
             "access_key_id": frozen.access_key,
             "secret_access_key": frozen.secret_key,

@@ -1,7 +1,8 @@
-"""Listings without boto3, which takes a second to load and half of each page's time.
+"""GETs that are signed here (ADR 0009).
 
-A GET signed here, whose answer is either a whole page or the SDK's to ask for again: it knows S3's
-words, redirects and all else that may come (ADR 0009).
+Listings do without boto3, which takes a second to load and half of each page's time; what is left
+of a large object without obstore, which copies each byte twice. An answer is either what was asked
+for or another engine's to ask for again: it knows S3's words, redirects and all else that may come.
 """
 
 from __future__ import annotations
@@ -10,24 +11,29 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from portable.errors import Unavailable
-from portable.storage.driver import Page
+from portable.storage.driver import Page, StoredObject
+from portable.storage.http import quoted, range_header
 from portable_aws.listing import parsed
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
+    from portable_aws.read_into import ReadInto
     from portable_aws.settings import S3Settings
 
 CONNECTIONS = 16
 BLOCK_BYTES = 64 * 1024
+# For the answer of `read_into` to begin: the line was fast a moment ago, and another answer waits.
+BEGIN_SECONDS = 1.0
 NO_BODY = hashlib.sha256(b"").hexdigest()
 
 
@@ -40,7 +46,7 @@ class Login(NamedTuple):
 
 
 class Declined(Exception):
-    """The answer is no page: what it was."""
+    """The answer isn't what was asked for: what it was."""
 
     def __init__(self, status: int = 0, body: bytes = b"") -> None:
         text = body.decode("utf-8", "replace")
@@ -49,8 +55,8 @@ class Declined(Exception):
         self.code, self.message = _word("Code", text), _word("Message", text)
 
 
-class Lister:
-    """ListObjectsV2 of one bucket. Safe in threads."""
+class SignedGets:
+    """ListObjectsV2 and GetObject of one bucket. Safe in threads."""
 
     def __init__(self, settings: S3Settings, login: Login) -> None:
         """Hold them; nothing is sent."""
@@ -60,7 +66,8 @@ class Lister:
         self._host = f"{settings.bucket}.{parts.netloc}" if is_virtual else parts.netloc
         self._path = "/" if is_virtual else f"/{settings.bucket}"
         self._seconds = settings.deadline
-        self._pool = _pool(f"{parts.scheme}://{self._host}", settings)
+        self._connect_timeout, self._read_timeout = settings.connect_timeout, settings.read_timeout
+        self._pool = _pool(f"{parts.scheme}://{self._host}")
 
     def page(
         self, prefix: str, *, delimiter: bool, start_after: str, token: str | None, limit: int
@@ -80,33 +87,46 @@ class Lister:
             query["start-after"] = start_after
         return self._page("&".join(f"{name}={_quoted(query[name])}" for name in sorted(query)))
 
+    def read_into(self, room: memoryview, info: StoredObject, *, start: int, end: int) -> ReadInto:
+        """As `portable.storage.driver.ReadsInto.read_into`.
+
+        Raises:
+            Unavailable: the connection broke.
+            Declined: any other answer than these bytes of this revision, counted.
+        """
+        from portable_aws.read_into import ReadInto  # and urllib3
+        from portable_http.failures import translated
+
+        path = f"{self._path.rstrip('/')}/{_quoted(info.key, '/')}"
+        wanted = {"if-match": info.revision, "range": range_header(start, end)}
+        with translated():
+            answer = self._ask(path, "", wanted, longest=BEGIN_SECONDS)
+        told = answer.headers
+        socket = getattr(answer.connection, "sock", None)
+        if (
+            quoted(told.get("etag", "")) != info.revision
+            or told.get("content-range") != f"bytes {start}-{end - 1}/{info.size}"  # 206 has it
+            or answer.length_remaining != end - start  # `None` where the body comes in chunks
+            or socket is None  # it closes the connection after the body
+        ):
+            answer.close()
+            raise Declined(answer.status)
+        socket.settimeout(self._read_timeout)
+        return ReadInto(room, info, answer, socket)
+
     def close(self) -> None:
         """Drop connections."""
         self._pool.close()
 
     def _page(self, line: str) -> Page:
-        from urllib3.exceptions import SSLError
+        from portable_http.failures import translated  # and urllib3
 
-        from portable_http.failures import RAISED, failure
-
-        try:
-            answer = self._pool.urlopen(
-                "GET",
-                f"{self._path}?{line}",
-                headers=self._headers(line),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
+        with translated():
+            answer = self._ask(self._path, line, {})
             try:
                 body = self._whole(answer)
             finally:
                 answer.release_conn()
-        except SSLError as error:
-            raise Declined from error
-        except RAISED as error:
-            raise failure(error) from error
         if answer.status != HTTPStatus.OK:
             raise Declined(answer.status, body)
         return parsed(body)
@@ -123,16 +143,34 @@ class Lister:
             raise Unavailable("the answer ended early", ambiguous=True)
         return bytes(body)
 
-    def _headers(self, query: str) -> dict[str, str]:
+    def _ask(
+        self, path: str, query: str, headers: Mapping[str, str], *, longest: float = inf
+    ) -> BaseHTTPResponse:
+        from urllib3 import Timeout
+
+        return self._pool.urlopen(
+            "GET",
+            f"{path}?{query}" if query else path,
+            headers=self._headers(path, query, headers),
+            timeout=Timeout(
+                connect=min(self._connect_timeout, longest), read=min(self._read_timeout, longest)
+            ),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _headers(self, path: str, query: str, more: Mapping[str, str]) -> dict[str, str]:
         """Signed: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html"""
         known = self._login.credentials()
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        signed = {"host": self._host, "x-amz-content-sha256": NO_BODY, "x-amz-date": now}
+        signed = {"host": self._host, **more, "x-amz-content-sha256": NO_BODY, "x-amz-date": now}
         if token := known.get("token"):
             signed["x-amz-security-token"] = token
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
-        request = f"GET\n{self._path}\n{query}\n{lines}\n{names}\n{NO_BODY}"
+        request = f"GET\n{path}\n{query}\n{lines}\n{names}\n{NO_BODY}"
         scope = f"{now[:8]}/{self._login.region}/s3/aws4_request"
         digest = hashlib.sha256(request.encode()).hexdigest()
         key = f"AWS4{known['secret_access_key']}".encode()
@@ -154,17 +192,16 @@ def _word(name: str, text: str) -> str:
     return match[1] if match else ""
 
 
-def _quoted(value: str) -> str:
-    return quote(value, safe="-_.~", errors="surrogatepass")
+def _quoted(value: str, kept: str = "") -> str:
+    return quote(value, safe=f"-_.~{kept}", errors="surrogatepass")
 
 
-def _pool(origin: str, settings: S3Settings) -> HTTPConnectionPool:
-    from urllib3 import Timeout, connection_from_url
+def _pool(origin: str) -> HTTPConnectionPool:
+    from urllib3 import connection_from_url
 
-    timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
     more: dict[str, Any] = {}
     if origin.startswith("https:"):
         from certifi import where
 
         more = {"cert_reqs": "CERT_REQUIRED", "ca_certs": where()}
-    return connection_from_url(origin, timeout=timeout, maxsize=CONNECTIONS, **more)
+    return connection_from_url(origin, maxsize=CONNECTIONS, **more)

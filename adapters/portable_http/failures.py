@@ -8,7 +8,7 @@ from http.client import HTTPException
 
 from urllib3 import exceptions
 
-from portable.errors import Unavailable
+from portable.errors import PortableError, Unavailable
 from portable.transport import broken, not_sent, tls_failure
 
 NOT_SENT = (
@@ -31,5 +31,7 @@ def translated() -> Iterator[None]:
     """Turn whatever urllib3 raises inside the block into `Unavailable`."""
     try:
         yield
+    except PortableError:  # some are `OSError` too
+        raise
     except RAISED as error:
         raise failure(error) from error

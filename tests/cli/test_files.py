@@ -136,7 +136,7 @@ def test_an_object_that_is_replaced_meanwhile(
         return read(self, key, start=start, **rest)
 
     monkeypatch.setattr(MemoryStorage, "read", racing)
-    monkeypatch.setattr("portable.storage.reads.FAST_BYTES_PER_SECOND", 1 << 60)
+    monkeypatch.setattr("portable.storage.large.FAST_BYTES_PER_SECOND", 1 << 60)
     if times == 1:
         download(in_memory, "k", folder / "f")
         assert (folder / "f").read_bytes() == LARGE[::-1]

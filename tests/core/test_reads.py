@@ -15,6 +15,7 @@ from portable.retry import Surroundings
 from portable.storage import Bucket
 from portable.storage.around import DriverAround
 from portable.storage.driver import OpenRead, StorageDriver, StoredObject, WriteOptions
+from portable.storage.large import SAMPLE_BYTES
 from portable_memory.settings import MemorySettings
 from portable_memory.storage import MemoryStorage
 
@@ -235,3 +236,85 @@ def test_a_revision_is_compared_here_where_the_server_doesnt(
     with pytest.raises(PreconditionFailed), bucket.open("key", if_match=old) as file:
         file.read()
     assert bucket.get("key", range=wanted, if_match=new)
+
+
+class InPlace:
+    """An answer that puts its bytes where they are wanted, and breaks off before the end."""
+
+    def __init__(self, info: StoredObject, data: bytes, room: memoryview, *, after: int) -> None:
+        self.info = info
+        self._data = data
+        self._room = room
+        self._position = 0
+        self._end = after
+        self.closed = 0
+
+    def read(self, size: int, /) -> bytes | memoryview:
+        start, end = self._position, min(self._position + size, self._end)
+        self._room[start:end] = self._data[start:end]
+        self._position = end
+        return self._room[start:end]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Long(Watched):
+    """A driver with a way of its own for many bytes, which gives only the first *after* of them."""
+
+    def __init__(self, inner: StorageDriver, *, after: int | None) -> None:
+        super().__init__(inner)
+        self.after = after
+        self.asked_long: list[tuple[int, int]] = []
+        self.given: list[InPlace] = []
+
+    def read_into(
+        self, room: memoryview, info: StoredObject, *, start: int, end: int
+    ) -> OpenRead | None:
+        self.asked_long.append((start, end))
+        if self.after is None:
+            return None
+        assert len(room) == end - start
+        body = InPlace(info, LARGE[start:end], room, after=min(self.after, end - start))
+        self.given.append(body)
+        return body
+
+
+def bucket_and_long_driver(after: int | None, data: bytes = LARGE) -> tuple[Bucket, Long]:
+    """A bucket with the object "large" over a driver with long reads, near as can be."""
+    settings = MemorySettings(name=uuid.uuid4().hex)
+    driver = Long(MemoryStorage(settings), after=after)
+    surroundings = Surroundings(clock=lambda: 0.0, sleep=lambda _: None)
+    bucket = Bucket(lambda: driver, settings, provider="memory", surroundings=surroundings)
+    bucket.put("large", data)
+    return bucket, driver
+
+
+def test_a_long_way_on_a_fast_line_is_read_in_the_drivers_own_way_for_it() -> None:
+    """Once the line is known to be fast, and to the end."""
+    bucket, driver = bucket_and_long_driver(after=len(LARGE))
+    assert bucket.get("large") == LARGE
+    assert driver.asked == [(0, None)]
+    assert driver.asked_long == [(SAMPLE_BYTES, len(LARGE))]
+    assert driver.given[0].closed
+
+
+def test_a_long_read_that_breaks_off_goes_on_in_the_usual_way() -> None:
+    """At the next byte, and isn't tried again."""
+    bucket, driver = bucket_and_long_driver(after=100_000)
+    assert bucket.get("large") == LARGE
+    assert driver.asked == [(0, None), (SAMPLE_BYTES + 100_000, len(LARGE))]
+    assert len(driver.asked_long) == 1
+
+
+def test_where_a_driver_has_no_better_way_the_open_answer_is_read_on() -> None:
+    bucket, driver = bucket_and_long_driver(after=None)
+    assert bucket.get("large") == LARGE
+    assert driver.asked == [(0, None)]
+    assert len(driver.asked_long) == 1
+
+
+def test_what_isnt_long_isnt_asked_for_twice() -> None:
+    bucket, driver = bucket_and_long_driver(after=len(LARGE), data=LARGE[: 33 * MIB])
+    assert bucket.get("large") == LARGE[: 33 * MIB]
+    assert driver.asked_long == []

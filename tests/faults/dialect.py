@@ -30,6 +30,8 @@ FAST_READS = frozenset(
         "stat",
     }
 )
+# Of drivers with `ReadsInto`.
+IN_PLACE = "get 17 MiB, in place"
 
 
 class Store(Protocol):

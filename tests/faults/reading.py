@@ -6,6 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
+
+from portable.storage import large
+
+from .dialect import IN_PLACE
 from .scenes import (
     LARGE,
     MIB,
@@ -39,6 +44,13 @@ def _kept(key: str, data: bytes, **changed: Any) -> Callable[[Scene], None]:
 
 def _get(key: str, scene: Scene) -> bytes:
     return scene.bucket.get(key if key else scene.key)
+
+
+def _get_in_place(scene: Scene) -> bytes:
+    """What is left after a sample is enough to be received in place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(large, "LONG_BYTES", 8 * MIB)
+        return _get("kept/large", scene)
 
 
 def _read_file(key: str, scene: Scene) -> bytes:
@@ -95,14 +107,22 @@ READS = (
     Operation(
         name="get 17 MiB, one stream",
         run=partial(_get, "kept/large"),
-        edges=(4 * MIB, 8 * MIB),
+        edges=(large.SAMPLE_BYTES, 8 * MIB),
+        when=partial(Time, pace=0.02),
+        **_reads("kept/large", LARGE, OTHER_LARGE),
+    ),
+    Operation(
+        name=IN_PLACE,
+        run=_get_in_place,
+        settings={"engine": "fast"},
+        edges=(large.SAMPLE_BYTES, 8 * MIB),
         when=partial(Time, pace=0.02),
         **_reads("kept/large", LARGE, OTHER_LARGE),
     ),
     Operation(
         name="get 17 MiB, parallel",
         run=partial(_get, "kept/large"),
-        edges=(4 * MIB,),
+        edges=(large.SAMPLE_BYTES,),
         when=partial(Time, step=0.02),
         **_reads("kept/large", LARGE, OTHER_LARGE),
     ),

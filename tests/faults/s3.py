@@ -30,7 +30,7 @@ from portable.testing.targets.s3 import ENVIRONMENT
 from portable_aws import ADAPTER
 from portable_aws.settings import S3Settings
 
-from .dialect import BUCKET, FAST_READS, READ_TIMEOUT, Dialect, Engine
+from .dialect import BUCKET, FAST_READS, IN_PLACE, READ_TIMEOUT, Dialect, Engine
 
 if TYPE_CHECKING:
     from .scenes import Operation
@@ -154,7 +154,7 @@ class S3(Dialect):
         return isinstance(settings, S3Settings) and settings.engine == "sdk"
 
     def takes(self, operation: Operation) -> bool:
-        return True
+        return operation.name != IN_PLACE
 
     def kind_of(self, request: Request) -> str:
         query = request.target.partition("?")[2]
@@ -183,4 +183,4 @@ class FastS3(S3):
     whole = False
 
     def takes(self, operation: Operation) -> bool:
-        return operation.name in FAST_READS | {"put small"}
+        return operation.name in FAST_READS | {IN_PLACE, "put small"}

@@ -301,6 +301,24 @@ class StorageDriver(Protocol):
 
 
 @runtime_checkable
+class ReadsInto(Protocol):
+    """What a driver has too that can receive an object's bytes where they are wanted."""
+
+    def read_into(
+        self, room: memoryview, info: StoredObject, *, start: int, end: int
+    ) -> OpenRead | None:
+        """Open the bytes from *start* up to *end* of the revision that *info* describes.
+
+        Args:
+            room: Memory for just these bytes; what `OpenRead.read` returns is a view of it, but
+                for what came along with the answer's head.
+
+        Returns:
+            `None` where that can't be: another answer is open, and goes on.
+        """
+
+
+@runtime_checkable
 class FolderDriver(Protocol):
     """What a driver whose objects are plain files has too: who sees the files needs no driver."""
 

@@ -89,6 +89,11 @@ class ObjectStream:
         """Read no further than *end*; the rest of the answer is dropped."""
         self.end = min(self.end, end)
 
+    def go_on_with(self, body: OpenRead) -> None:
+        """Read what is left from *body*, which begins here, instead of the open answer."""
+        self._body.close()
+        self._body = body
+
     def drain(self, sink: Sink) -> int:
         """Give *sink* all that is left, with each piece's offset, and return its CRC-32."""
         crc32 = 0

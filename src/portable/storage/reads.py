@@ -6,12 +6,12 @@ import io
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from itertools import count, pairwise
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from portable.errors import IntegrityError, InvalidType, ObjectChanged
-from portable.storage.checksums import combine
 from portable.storage.digests import proven
+from portable.storage.large import PART_BYTES, drain_large, run_all
 from portable.storage.metadata import read_crc32
 from portable.storage.pinned import (
     READ_BYTES,
@@ -23,16 +23,11 @@ from portable.storage.pinned import (
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from portable.storage.bodies import Piece
     from portable.storage.connection import Connection
     from portable.storage.driver import StoredObject
 
-PART_BYTES = 8 * 1024**2
 PARALLEL_BYTES = 2 * PART_BYTES
-SAMPLE_BYTES = 4 * 1024**2
-FAST_BYTES_PER_SECOND = 300 * 1024**2
 GAP_BYTES = 64 * 1024
 REREADS = 3
 UNSTEADY = (IntegrityError, ObjectChanged)  # a bit may not flip again, and a writer be done
@@ -70,7 +65,8 @@ def _whole(connection: Connection, key: str, if_match: str | None) -> bytes:
         if info.size > READ_BYTES:
             buffer = _Buffer()
             buffer.prepare(info.size)
-            verify(connection, info, _drained(connection, key, stream, buffer.write))
+            crc32 = _drained(connection, key, stream, buffer.write, buffer.room)
+            verify(connection, info, crc32)
             return buffer.take()
         data = bytes(stream.piece())
         while stream.position < stream.end:
@@ -118,9 +114,15 @@ def fetch_whole(
     return verify(connection, info, crc32)
 
 
-def _drained(connection: Connection, key: str, stream: ObjectStream, sink: Sink) -> int:
+def _drained(
+    connection: Connection,
+    key: str,
+    stream: ObjectStream,
+    sink: Sink,
+    room: memoryview | None = None,
+) -> int:
     if stream.info.size > PARALLEL_BYTES:
-        return _drain_large(connection, key, stream, sink)
+        return drain_large(connection, key, stream, sink, room)
     return stream.drain(sink)
 
 
@@ -164,7 +166,7 @@ def get_ranges(connection: Connection, key: str, ranges: Sequence[Range]) -> lis
     def fetch(span: tuple[int, int]) -> None:
         pieces[span] = memoryview(read_span(connection, key, span, info.revision))
 
-    _run_all(connection, [partial(fetch, span) for span in merged])
+    run_all(connection, [partial(fetch, span) for span in merged])
     found = []
     for start, end in spans:
         home = next((span for span in merged if span[0] <= start < end <= span[1]), None)
@@ -206,69 +208,6 @@ def _join(stream: ObjectStream) -> bytes:
     return buffer.take()
 
 
-def _drain_large(connection: Connection, key: str, stream: ObjectStream, sink: Sink) -> int:
-    """Read on from the open answer while it is fast; else read what is left side by side.
-
-    One connection is all a near server needs; from a far one it brings a fraction of the line.
-    """
-    clock = connection.surroundings.clock
-    crc32, sampled, since = 0, 0, clock()
-    while data := stream.piece():
-        sink(stream.position - len(data), data)
-        crc32 = zlib.crc32(data, crc32)
-        if stream.position - sampled >= SAMPLE_BYTES:
-            if stream.position - sampled < (clock() - since) * FAST_BYTES_PER_SECOND:
-                left = stream.end - stream.position
-                return combine(crc32, _drain_parallel(connection, key, stream, sink), left)
-            sampled, since = stream.position, clock()
-    return crc32
-
-
-def _drain_parallel(connection: Connection, key: str, stream: ObjectStream, sink: Sink) -> int:
-    """Read the next part from the open answer and the others side by side."""
-    edges = [*range(stream.position, stream.end, PART_BYTES), stream.end]
-    crcs: dict[int, int] = {}
-
-    def fetch(start: int, end: int) -> None:
-        part = ObjectStream(
-            connection, key, start=start, end=end, if_match=stream.info.revision, pinned=True
-        )
-        try:
-            crcs[start] = part.drain(sink)
-        finally:
-            part.close()
-
-    def go_on(start: int, end: int) -> None:
-        stream.stop_at(end)
-        crcs[start] = stream.drain(sink)
-
-    spans = list(pairwise(edges))
-    others = [partial(fetch, *span) for span in spans[1:]]
-    _run_all(connection, [partial(go_on, *spans[0]), *others] if spans else [])
-    whole = 0
-    for start, end in spans:
-        whole = combine(whole, crcs[start], end - start)
-    return whole
-
-
-def _run_all(connection: Connection, tasks: Sequence[Callable[[], None]]) -> None:
-    """Run tasks in the connection's threads; at the first failure drop those not begun."""
-    if len(tasks) == 1:
-        return tasks[0]()
-    from concurrent.futures import FIRST_EXCEPTION, wait
-
-    futures: list[Future[None]] = [connection.live.pool.submit(task) for task in tasks]
-    try:
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
-    finally:
-        for future in futures:
-            future.cancel()
-        wait(futures)
-    return None
-
-
 def _merge(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
@@ -280,30 +219,34 @@ def _merge(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _Buffer:
-    """Bytes that are filled in place and handed out without a copy."""
+    """Bytes that are filled in place and handed out without a copy.
+
+    Attributes:
+        room: All of them, where they are many: who receives a piece right there needs no copy.
+    """
 
     def __init__(self) -> None:
         self._whole: bytes | None = None
         self._file: io.BytesIO | None = None
-        self._view: memoryview | None = None
+        self.room: memoryview | None = None
 
     def prepare(self, size: int) -> None:
         if size > READ_BYTES:
             # These bytes have no pages yet: each comes when it is written to, while others are on
             # their way. The file has the only reference, so it doesn't copy them.
             self._file = io.BytesIO(bytes(size))
-            self._view = self._file.getbuffer()
+            self.room = self._file.getbuffer()
 
     def write(self, offset: int, data: Piece) -> None:
-        if self._view is not None:
-            self._view[offset : offset + len(data)] = data
-        else:
+        if self.room is None:
             self._whole = bytes(data) if self._whole is None else self._whole + data
+        elif not isinstance(data, memoryview) or data.obj is not self.room.obj:
+            self.room[offset : offset + len(data)] = data
 
     def take(self) -> bytes:
-        if self._file is None or self._view is None:
+        if self._file is None or self.room is None:
             return self._whole or b""
-        self._view.release()
+        self.room.release()
         return self._file.getvalue()  # shares the buffer: nothing is copied
 
 

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from portable.errors import InvalidArgument, PortableError
-from portable.storage.reads import PART_BYTES, read_span, verify
+from portable.storage.large import PART_BYTES
+from portable.storage.reads import read_span, verify
 from portable.storage.uploads import Upload
 
 if TYPE_CHECKING:

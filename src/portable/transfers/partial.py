@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from portable.storage.checksums import combine
+from portable.storage.large import run_all
 from portable.storage.pinned import ObjectStream
-from portable.storage.reads import _run_all, verify
+from portable.storage.reads import verify
 from portable.transfers.bytes_of import crc32_of, write_at
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Download:
         starts = range(0, self._info.size, PIECE_BYTES)
         tasks = [partial(self._fetch, start) for start in starts if start not in self._crcs]
         if tasks:
-            _run_all(self._connection, tasks)
+            run_all(self._connection, tasks)
         whole = 0
         for start in starts:
             whole = combine(whole, self._crcs[start], self._end(start) - start)
