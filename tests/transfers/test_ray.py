@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import portable
+from portable.cli.app import app
 from portable.errors import InvalidArgument, Unsupported
 from portable.transfers import on_ray
 from portable.transfers.engine import Plan
@@ -56,6 +59,18 @@ def test_a_sync_on_ray_does_what_one_here_does(fill: Fill, tmp_path: Path) -> No
     assert not (tmp_path / "down" / PARTIAL).exists()
     with pytest.raises(Unsupported, match="in the process that made them"):
         portable.open_bucket("memory://x").sync(source, "data", on="ray")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_line_spreads_a_sync(fill: Fill, tmp_path: Path) -> None:
+    """And tells what all ranges did."""
+    words = ["--json", "sync", str(fill(FILES)), (tmp_path / "bucket").as_uri(), "--on", "ray"]
+    first, again = (CliRunner().invoke(app, words) for _ in range(2))
+    assert (first.exit_code, again.exit_code) == (0, 0), first.output
+    assert json.loads(first.stdout)["sent"] == 120
+    assert json.loads(again.stdout)["skipped"] == 120
 
 
 def test_the_ranges_are_everything_and_share_nothing(fill: Fill, tmp_path: Path) -> None:
