@@ -47,7 +47,11 @@ SDKS = {
 }
 PROVIDERS = {"amazon", "aws", "azure", "boto", "boto3", "botocore", "gcp", "gcs", "google", "s3"}
 MAX_LINES = 500
-LIBRARIES = {"portable_http", "portable_obstore", "portable_sql"}  # shared by adapters, and none themselves
+LIBRARIES = {
+    "portable_http",
+    "portable_obstore",
+    "portable_sql",
+}  # shared by adapters, and none themselves
 
 # What users can do to a bucket, a queue and a compute; `close` is for those that were opened.
 METHODS = {
