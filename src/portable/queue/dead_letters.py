@@ -26,7 +26,6 @@ ATTRIBUTES = frozenset({REASON, ERROR, QUEUE, ATTEMPTS, TIME, ID})
 
 REASON_MAX = 400
 ERROR_MAX = 600
-REDRIVE_WAIT_SECONDS = 1.0  # some servers answer "nothing" too soon when they aren't asked to wait
 
 
 def bury(
@@ -83,7 +82,7 @@ def redrive(connection: Connection, limit: int | None) -> int:
         while limit is None or moved < limit:
             left = dead.capabilities.receive_max if limit is None else limit - moved
             found = receiving.lease_some(
-                dead, left, wait=REDRIVE_WAIT_SECONDS, lease=_lease_of(dead)
+                dead, left, wait=receiving.EMPTY_WAIT_SECONDS, lease=receiving.possible_lease(dead)
             )
             if not found:
                 break
@@ -117,11 +116,6 @@ def _revived(letter: Leased) -> Outgoing:
     content = unpacked(letter)
     kept = {name: value for name, value in content.attributes.items() if name not in ATTRIBUTES}
     return Outgoing(replace(content, attributes=kept), group=letter.group)
-
-
-def _lease_of(connection: Connection) -> float:
-    able = connection.capabilities
-    return max(able.lease_min, min(connection.settings.lease, able.lease_max))
 
 
 def _told(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from portable.adapter import DEAD_SUFFIX
-from portable.errors import IntegrityError, PortableError
+from portable.errors import ConfigError, IntegrityError, NotFound, PortableError
 from portable.queue.wire import PAYLOAD, Content
 
 if TYPE_CHECKING:
@@ -29,6 +29,17 @@ def stored(connection: Connection, content: Content) -> Content:
     pointer = {"key": key, "size": len(content.data), "sha256": digest}
     own = {**content.own, PAYLOAD: json.dumps(pointer, separators=(",", ":"))}
     return Content(kind=content.kind, data=b"", attributes=content.attributes, own=own)
+
+
+def there_are(connection: Connection) -> bool:
+    """Are there bodies of this queue's, or of its dead letters'?"""
+    try:
+        return any(True for _ in connection.store.list(_folder(connection), limit=1))
+    except (ConfigError, NotFound):  # there is no storage
+        return False
+    except PortableError as error:
+        _log.warning("large bodies stay in storage, since that can't be asked: %s", error)
+        return False
 
 
 def fetched(connection: Connection, content: Content) -> bytes:

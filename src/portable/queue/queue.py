@@ -14,7 +14,7 @@ from portable.errors import (
     PortableError,
     QueueNotFound,
 )
-from portable.queue import dead_letters, handing_out
+from portable.queue import dead_letters, handing_out, purging
 from portable.queue.arguments import lease_of, several
 from portable.queue.connection import Connection, opened
 from portable.queue.entries import outgoing
@@ -141,7 +141,10 @@ class Queue:
         return True
 
     def delete(self) -> None:
-        """Remove the queue and its messages, not its dead letters; one that is gone is fine."""
+        """Remove the queue and its messages, not its dead letters; one that is gone is fine.
+
+        Bodies in storage stay: `purge` it first.
+        """
         connection = self._connection
         with connection.located("delete"):
             connection.call(connection.driver.delete)
@@ -369,11 +372,13 @@ class Queue:
     def purge(self) -> None:
         """Remove every message, leased and delayed ones too; the dead letters stay.
 
-        Bodies in storage stay as well, since dead letters may be among them.
+        Where there are bodies in storage, messages are taken one batch after another first, for
+        at most the time that a call may take, and their bodies removed. Those of messages that
+        are leased or delayed at that time stay.
         """
         connection = self._connection
         with connection.located("purge"):
-            connection.request(lambda driver: driver.purge())
+            purging.purge(connection)
 
     def redrive(self, limit: int | None = None) -> int:
         """Bring dead letters back, to be handled again; those that die meanwhile stay.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
+# Some servers answer "nothing" too soon when they aren't asked to wait.
+EMPTY_WAIT_SECONDS = 1.0
 
 
 def lease_some(connection: Connection, limit: int, *, wait: float, lease: float) -> list[Leased]:
@@ -73,6 +75,12 @@ def lease_more(
 
 def _ask(connection: Connection, count: int, wait: float, lease: float) -> Sequence[Leased]:
     return connection.request(lambda driver: driver.receive(count, wait=wait, lease=lease))
+
+
+def possible_lease(connection: Connection) -> float:
+    """The lease of the settings, as far as the provider has such."""
+    able = connection.capabilities
+    return max(able.lease_min, min(connection.settings.lease, able.lease_max))
 
 
 def hand_back(connection: Connection, messages: Sequence[Leased], delay: float = 0.0) -> None:

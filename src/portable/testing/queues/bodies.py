@@ -9,6 +9,7 @@ import pytest
 from portable.errors import InvalidArgument, InvalidType
 from portable.queue import Queue
 from portable.testing.queues.base import QueueCases, take, take_one
+from portable.testing.queues.dead_letters import dead_letters_of
 from portable.testing.queues.harness import QueueHarness
 from portable.testing.queues.quirks import quirk
 
@@ -91,6 +92,23 @@ class BodyCases(QueueCases):
         assert message.attributes == {"a": "b"}
         assert message.body == large
         message.ack()
+        assert list(harness.payloads.list()) == []
+
+    def test_purge_removes_large_bodies(self, queue: Queue, harness: QueueHarness) -> None:
+        """Those of its messages, and not those of dead letters, which have a purge of their own."""
+        large = ALL_BYTES * (queue.capabilities.message_max // 256 + 1)
+        queue.send(large)
+        take_one(queue).dead_letter("no")
+        queue.send_many([large, b"small"])
+        assert len(list(harness.payloads.list())) == 2
+        queue.purge()
+        (left,) = harness.payloads.list()
+        assert left.size == len(large)
+        dead = dead_letters_of(queue)
+        letter = take_one(dead)
+        assert letter.body == large
+        letter.nack()
+        dead.purge()
         assert list(harness.payloads.list()) == []
 
     @pytest.mark.parametrize("short", [4096, 2048, 1024, 512, 1, 0])
