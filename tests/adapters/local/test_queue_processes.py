@@ -163,11 +163,11 @@ def test_checkpoints_keep_the_log_small_and_hold_the_write_lock(
         return connect(session)
 
     monkeypatch.setattr(connections.Session, "_connect", watched)
-    for _ in range(3 * connections.CHECKPOINT_CHANGES):
+    for _ in range(3 * queue.native.checkpoint_changes):
         queue.send([wire(b"x" * 200)])
     assert held == ["BEGIN IMMEDIATE"] * 3
     size = (tmp_path / "queues.db-wal").stat().st_size
-    for _ in range(10 * connections.CHECKPOINT_CHANGES):
+    for _ in range(10 * queue.native.checkpoint_changes):
         queue.send([wire(b"x" * 200)])
     assert (tmp_path / "queues.db-wal").stat().st_size < 2 * size
     with queue.native.session as connection:
