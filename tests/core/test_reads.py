@@ -91,6 +91,31 @@ def test_a_slow_answer_is_helped_by_others() -> None:
     assert others[-1][1] == len(LARGE)
 
 
+@pytest.mark.parametrize(("pauses", "is_split"), [((MIB,), False), ((MIB, 3 * MIB), True)])
+def test_one_pause_of_a_fast_answer_makes_it_no_slow_one(
+    pauses: tuple[int, ...], is_split: bool
+) -> None:
+    """A near server may pause once; what pauses again and again is slow."""
+    now, read = 0.0, 0
+
+    class Pausing(Body):
+        def read(self, size: int, /) -> bytes | memoryview:
+            nonlocal now, read
+            data = super().read(size)
+            before, read = read, read + len(data)
+            now += any(before < pause <= read for pause in pauses)
+            return data
+
+    settings = MemorySettings(name=uuid.uuid4().hex)
+    driver = Watched(MemoryStorage(settings))
+    surroundings = Surroundings(clock=lambda: now, sleep=lambda _: None)
+    bucket = Bucket(lambda: driver, settings, provider="memory", surroundings=surroundings)
+    bucket.put("large", LARGE)
+    driver.spoil = lambda body: Pausing(body, after=len(LARGE))
+    assert bucket.get("large") == LARGE
+    assert (len(driver.asked) > 1) is is_split
+
+
 def test_parts_of_two_versions_are_never_mixed() -> None:
     """The object is replaced after the first answer: it is read again from the start."""
     bucket, driver = bucket_and_driver(clock_step=0.01)

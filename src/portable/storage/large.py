@@ -58,13 +58,14 @@ def drain_large(
 class _Line:
     """How fast a stream's bytes come, looked at when a window of them has come.
 
-    Once seen to be fast, a line isn't slow for a moment of other work here: it is looked at less
-    often.
+    It isn't slow for one pause of the server's or other work here: a slow look is followed by
+    another one soon, a fast one by one that takes long.
     """
 
     def __init__(self, connection: Connection, stream: ObjectStream) -> None:
         self._clock = connection.surroundings.clock
         self._stream = stream
+        self._was_slow = False
         self.watch(SAMPLE_BYTES)
 
     def watch(self, window: int) -> None:
@@ -73,13 +74,14 @@ class _Line:
         self._position, self._since = self._stream.position, self._clock()
 
     def is_fast(self) -> bool | None:
-        """Are they as fast as from a near server? `None`: it isn't time to look."""
+        """Are they as fast as from a near server? `None`: it is too early to tell."""
         come = self._stream.position - self._position
         if come < self._window:
             return None
         is_fast = come >= (self._clock() - self._since) * FAST_BYTES_PER_SECOND
-        self.watch(LONG_BYTES)
-        return is_fast
+        self.watch(LONG_BYTES if is_fast else SAMPLE_BYTES)
+        was_slow, self._was_slow = self._was_slow, not is_fast
+        return is_fast or (False if was_slow else None)
 
 
 def _receive_into(room: memoryview, connection: Connection, stream: ObjectStream) -> bool:
