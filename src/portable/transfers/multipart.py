@@ -18,7 +18,7 @@ from contextlib import closing
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
-from portable.errors import DeadlineExceeded, Throttled, Unavailable
+from portable.errors import DeadlineExceeded, PermissionDenied, Throttled, Unavailable
 from portable.interrupt import Interrupted
 from portable.storage.uploads import Upload
 from portable.storage.writes import WriteRequest
@@ -95,11 +95,23 @@ class _Resumed(Upload):
         connection, driver = self._connection, self._connection.driver
         if self.journal.stale is not None:
             connection.call(lambda: driver.abort(self._key, str(self.journal.stale)))
+        if self.journal.upload is not None and not self._is_open(self.journal.upload):
+            self.journal.forget()
         if self.journal.upload is None:
             write = self._write.options(self.crc32)
             upload = connection.call(lambda: driver.begin(self._key, write))
             self.journal.begin(upload, self._write.id)
         self._id, self._write.id = self.journal.upload, self.journal.write_id
+
+    def _is_open(self, upload: str) -> bool:
+        """Has the server its parts still? Azure would put together what is left of them."""
+        connection = self._connection
+        try:
+            return connection.call(
+                lambda: any(each.upload == upload for each in connection.driver.uploads(self._key))
+            )
+        except PermissionDenied:  # to write is allowed, and to list isn't
+            return False
 
     def _send_part(self, upload: str, number: int, offset: int, body: Piece) -> UploadedPart:
         known = self.journal.parts.get(number)
@@ -167,6 +179,10 @@ class Journal:
     def add(self, part: UploadedPart) -> None:
         """The server took a part."""
         self._write([part.number, part.tag, part.size, part.crc32])
+
+    def forget(self) -> None:
+        """What was begun is gone."""
+        self.upload, self.parts = None, {}
 
     def remove(self) -> None:
         """There is nothing to go on with."""
