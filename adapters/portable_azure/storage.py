@@ -68,6 +68,8 @@ R = TypeVar("R")
 
 THREADS = 16
 
+YOUNG = timedelta(hours=1)  # what an upload is that nobody drops as a stale one
+
 
 class AzureStorage:
     """`StorageDriver` over one container."""
@@ -198,6 +200,8 @@ class AzureStorage:
     def commit(
         self, key: str, upload: str, parts: Sequence[UploadedPart], crc32: int, write: WriteOptions
     ) -> StoredObject:
+        if datetime.now(UTC) - began(upload) > YOUNG:
+            self._check_held(key, parts)
         body = commit_body(part.tag for part in parts)
         headers = {"content-md5": md5(body), **described(write), **conditional(write)}
         try:
@@ -280,6 +284,12 @@ class AzureStorage:
     def _are_held(self, key: str, parts: Sequence[UploadedPart]) -> bool:
         """Are all blocks there still, of a list that was refused?"""
         return {part.tag for part in parts} <= {block.name for block in self._blocks(key)}
+
+    def _check_held(self, key: str, parts: Sequence[UploadedPart]) -> None:
+        """Somebody may have given up an old upload: a block of a byte is then in each one's place."""
+        held = {block.name: block.size for block in self._blocks(key)}
+        if any(held.get(part.tag, 0) < part.size for part in parts):
+            raise NotFound("parts of the upload were dropped meanwhile; nothing was published")
 
     def _delete(self, key: str, if_match: str | None = None) -> None:
         headers = {} if if_match is None else {"if-match": if_match}

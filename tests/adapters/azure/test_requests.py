@@ -215,6 +215,26 @@ class TestBlocks:
             driver.commit("key", upload, parts, 0, absent)
         assert bucket.get("key") == b"theirs"
 
+    def test_an_old_upload_that_was_dropped_is_not_put_together(
+        self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of the blocks of a byte that took the place of its own."""
+        monkeypatch.setattr("portable_azure.storage.YOUNG", timedelta(seconds=-5))
+        bucket.put("key", b"theirs")
+        driver = driver_of(bucket)
+        write = WriteOptions(content_type="a/b", metadata={})
+        for is_dropped in (True, False):
+            upload = driver.begin("key", write)
+            part = Part(1, 0, LARGE, zlib.crc32(LARGE))
+            parts = [driver.upload_part("key", upload, part)]
+            if is_dropped:
+                driver.abort("key", upload)
+                with pytest.raises(NotFound, match="dropped meanwhile"):
+                    driver.commit("key", upload, parts, 0, write)
+                assert bucket.get("key") == b"theirs"
+        driver.commit("key", upload, parts, 0, write)
+        assert bucket.get("key") == LARGE
+
     def test_a_stream_of_unknown_length_has_its_digest(self, bucket: Bucket) -> None:
         """The metadata goes with the commit, when it is known. No file is read twice."""
         half = len(LARGE) // 2
