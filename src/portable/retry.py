@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from portable import interrupt
@@ -58,11 +59,22 @@ def _random() -> float:
     return random.random()  # noqa: S311 - jitter isn't a secret
 
 
+# Leases end, and deadlines pass, while the machine sleeps: Linux's and macOS's `time.monotonic`
+# stands still then.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+_steady = time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Time and chance, given from outside so that tests need not wait."""
+    """Time and chance, given from outside so that tests need not wait.
 
-    clock: Callable[[], float] = time.monotonic
+    Attributes:
+        clock: Nobody sets it, and it goes on while the machine sleeps.
+        now: Seconds since the epoch.
+    """
+
+    clock: Callable[[], float] = _steady
     sleep: Callable[[float], None] = interrupt.sleep
     random: Callable[[], float] = _random
     now: Callable[[], float] = time.time

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -298,3 +301,16 @@ class TestSettling:
     def test_a_deadline_is_settled_too(self) -> None:
         lost = Unavailable("lost", ambiguous=True, retry_after=1e4)
         assert World().retry().call(Server(lost), settle=self.settle) == "settled DeadlineExceeded"
+
+
+def test_the_clock_goes_on_while_the_machine_sleeps() -> None:
+    """In a time namespace whose clocks are as after a day of sleep."""
+    asleep = ("unshare", "--user", "--map-root-user", "--time", "--boottime", "86400")
+    if not shutil.which("unshare") or subprocess.run([*asleep, "true"], check=False).returncode:
+        pytest.skip("there are no time namespaces here, which need Linux, or they aren't allowed")
+    program = (
+        "import time; from portable.retry import Surroundings; "
+        "print(Surroundings().clock() - time.monotonic())"
+    )
+    told = subprocess.check_output([*asleep, sys.executable, "-c", program])
+    assert float(told) >= 86_000
