@@ -152,8 +152,8 @@ class FastDriver(DriverAround):
         store = self._dialect.open(lambda: self.inner)
         if store is None and self._demanded:
             raise Unsupported(
-                'engine = "fast" can\'t do what is configured here (docs/engines.md has the list); '
-                'use engine = "auto"'
+                'engine = "fast" can\'t do what is configured here, or there are no credentials '
+                '(docs/engines.md has the list); use engine = "auto", which says what is missing'
             )
         with self._lock:
             if not self._is_open:
