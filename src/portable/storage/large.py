@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from portable.storage.checksums import combine
 from portable.storage.driver import ReadsInto
+from portable.storage.pages import PagesAhead
 from portable.storage.pinned import READ_BYTES, ObjectStream, Sink
 from portable.storage.trailing import TrailingCrc32
 
@@ -38,7 +39,7 @@ def drain_large(
         room: Where *sink* puts the bytes, if that is memory; what is received there needs no copy.
     """
     line, size = _Line(connection, stream), READ_BYTES
-    with TrailingCrc32(behind=BEHIND) as trailing:
+    with TrailingCrc32(behind=BEHIND) as trailing, PagesAhead(room):
         while data := stream.piece(size):
             sink(stream.position - len(data), data)
             trailing.update(data)
