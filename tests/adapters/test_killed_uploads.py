@@ -11,7 +11,7 @@ import pytest
 import portable
 from portable.testing import emulate
 from portable.testing.emulators import BUCKET, Emulation
-from portable.testing.servers import ServerUnavailable, skip_or_fail
+from portable.testing.servers import required
 from portable.transfers import routes
 from tests.transfers.test_resume import LARGE, MIB, counting, killed
 
@@ -20,11 +20,8 @@ PROVIDERS = {"gcp": "gs", "azure": "az", "digitalocean": "spaces"}
 
 @pytest.fixture(scope="module")
 def emulation() -> Iterator[Emulation]:
-    try:
-        with emulate(*PROVIDERS) as emulation:
-            yield emulation
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(emulate(*PROVIDERS)) as emulation:
+        yield emulation
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -25,7 +25,7 @@ from portable.storage.checksums import as_checksum
 from portable.testing import Oracle, emulate
 from portable.testing.emulators import BUCKET, Emulation
 from portable.testing.faults import Fault, FaultProxy
-from portable.testing.servers import ServerUnavailable, skip_or_fail
+from portable.testing.servers import required
 from portable.testing.targets.azure import AzureOracle
 from portable.testing.targets.gcs import GcsOracle, sdk_client
 from portable.testing.targets.s3 import S3Oracle
@@ -39,11 +39,8 @@ OLD, NEW = b"what was there before", b"what another tool wrote"
 
 @pytest.fixture(scope="module")
 def emulation() -> Iterator[Emulation]:
-    try:
-        with emulate(*PROVIDERS) as emulation:
-            yield emulation
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(emulate(*PROVIDERS)) as emulation:
+        yield emulation
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,9 @@ import portable_memory.storage
 from portable.cli.app import app
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     moto_server,
+    required,
     seaweedfs,
-    skip_or_fail,
 )
 
 
@@ -93,21 +92,15 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> portable.storage.Bucket:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
-    try:
-        with moto_server() as server:
-            yield server
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(moto_server()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def weed() -> Iterator[S3Server]:
     """A server that checks signatures."""
-    try:
-        with seaweedfs() as server:
-            yield server
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(seaweedfs()) as server:
+        yield server
 
 
 @pytest.fixture

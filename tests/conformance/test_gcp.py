@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -22,10 +21,9 @@ from portable.testing.drivers import around
 from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.servers import (
     GcsServer,
-    ServerUnavailable,
     fake_gcs_server,
     make_gcs_bucket,
-    skip_or_fail,
+    required,
 )
 from portable.testing.targets.gcs import (
     ForeignFakeOracle,
@@ -116,11 +114,7 @@ class TestGcpFast(StorageConformance):
 @pytest.fixture(scope="module")
 def foreign() -> Iterator[GcsServer]:
     """fake-gcs-server."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(fake_gcs_server())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(fake_gcs_server()) as server:
         yield server
 
 

@@ -12,11 +12,10 @@ import portable
 from portable.testing import emulate
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     make_bucket,
+    required,
     seaweedfs,
     servers_required,
-    skip_or_fail,
 )
 from tests.examples.running import EXAMPLES, run
 
@@ -42,12 +41,9 @@ STORED = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    try:
-        with seaweedfs() as running:
-            make_bucket(running, "demo")
-            yield running
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(seaweedfs()) as running:
+        make_bucket(running, "demo")
+        yield running
 
 
 def test_every_example_is_run_here() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import portable
 from portable.testing.emulators import PROVIDERS, started
-from portable.testing.servers import ServerUnavailable, skip_or_fail
+from portable.testing.servers import required
 from tests.examples.running import run_in_turn
 
 PROFILES = ("local", *(PROVIDERS if sys.platform == "linux" else ()))
@@ -47,11 +47,8 @@ def clouds() -> Iterator[Mapping[str, str]]:
     if len(PROFILES) == 1:
         yield {}
         return
-    try:
-        with started(*PROVIDERS) as emulation:
-            yield emulation.environment
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(started(*PROVIDERS)) as emulation:
+        yield emulation.environment
 
 
 @pytest.fixture(scope="module", params=PROFILES)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
 from portable.testing import QueueConformance, QueueHarness
-from portable.testing.servers import AzuriteServer, ServerUnavailable, azurite, skip_or_fail
+from portable.testing.servers import AzuriteServer, azurite, required
 from portable.testing.targets.azure import isolate
 from portable.testing.targets.azure_queue import azure_queue_harness
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[AzuriteServer]:
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(azurite())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(azurite()) as started:
         yield started
 
 

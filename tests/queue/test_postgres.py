@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
 from portable.testing import QueueConformance, QueueHarness
-from portable.testing.servers import PostgresServer, ServerUnavailable, postgres, skip_or_fail
+from portable.testing.servers import PostgresServer, postgres, required
 from portable.testing.targets.postgres_queue import postgres_queue_harness
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(postgres())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(postgres()) as started:
         yield started
 
 

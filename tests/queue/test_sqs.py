@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -15,11 +14,10 @@ from moto import mock_aws
 from portable.testing import QueueConformance, QueueHarness, queue_state_machine
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     fauxqs,
     moto_server,
     queue_client,
-    skip_or_fail,
+    required,
 )
 from portable.testing.targets.s3 import REGION, isolate
 from portable.testing.targets.sqs import (
@@ -49,11 +47,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["fauxqs", "moto_server"],
 )
 def server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(request.param())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(request.param()) as started:
         yield started
 
 

@@ -10,11 +10,10 @@ import pytest
 
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     azurite,
     fauxqs,
     moto_server,
-    skip_or_fail,
+    required,
 )
 from portable.testing.targets import azure, s3
 
@@ -42,22 +41,16 @@ def test_sqs_survives_killed_consumers(
     size: dict[str, float],
 ) -> None:
     s3.isolate(monkeypatch)
-    try:
-        with start() as server:
-            url = patient(f"sqs://jobs?region=us-east-1&endpoint={server.endpoint}")
-            check(run(Plan(url=url, **size), tmp_path))  # type: ignore[arg-type]
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(start()) as server:
+        url = patient(f"sqs://jobs?region=us-east-1&endpoint={server.endpoint}")
+        check(run(Plan(url=url, **size), tmp_path))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["small", "large"])
 def test_azure_survives_killed_consumers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: dict[str, float]
 ) -> None:
-    try:
-        with azurite() as server:
-            azure.isolate(monkeypatch, server)
-            url = patient(f"azurequeue://jobs?endpoint={server.queue_endpoint}")
-            check(run(Plan(url=url, **size), tmp_path))  # type: ignore[arg-type]
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(azurite()) as server:
+        azure.isolate(monkeypatch, server)
+        url = patient(f"azurequeue://jobs?endpoint={server.queue_endpoint}")
+        check(run(Plan(url=url, **size), tmp_path))  # type: ignore[arg-type]

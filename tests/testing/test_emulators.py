@@ -31,18 +31,15 @@ from portable.testing.emulators import (
     _emulation,
     started,
 )
-from portable.testing.servers import ServerUnavailable, skip_or_fail
+from portable.testing.servers import ServerUnavailable, required
 
 IN_PARTS = bytes(9 * 2**20)
 
 
 @contextmanager
 def emulated(*providers: str) -> Iterator[Emulation]:
-    try:
-        with emulate(*providers) as emulation:
-            yield emulation
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(emulate(*providers)) as emulation:
+        yield emulation
 
 
 def _read_by_boto3(

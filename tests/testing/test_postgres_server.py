@@ -8,13 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from portable.testing.servers import PostgresServer, ServerUnavailable, postgres, skip_or_fail
+from portable.testing.servers import PostgresServer, postgres, required
 
 ASKER = """
 import time
@@ -27,11 +26,7 @@ with postgres() as server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(postgres(durable=True))
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(postgres(durable=True)) as started:
         yield started
 
 

@@ -13,10 +13,9 @@ import portable_memory.storage
 from portable.storage import Bucket
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     make_bucket,
     moto_server,
-    skip_or_fail,
+    required,
 )
 from portable.transfers import routes
 
@@ -63,12 +62,9 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
-    try:
-        with moto_server() as server:
-            make_bucket(server, "transfers")
-            yield server
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(moto_server()) as server:
+        make_bucket(server, "transfers")
+        yield server
 
 
 @pytest.fixture

@@ -15,11 +15,10 @@ from portable.storage import Bucket
 from portable.testing.faults import FaultProxy
 from portable.testing.servers import (
     AzuriteServer,
-    ServerUnavailable,
     azurite,
     container,
     make_container,
-    skip_or_fail,
+    required,
 )
 from portable_azure.settings import AzureSettings
 from portable_azure.storage import AzureStorage
@@ -34,11 +33,7 @@ Open = Callable[..., Bucket]
 @pytest.fixture(scope="session")
 def server() -> Iterator[AzuriteServer]:
     """Azurite, with a container."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(azurite())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(azurite()) as server:
         make_container(server, CONTAINER)
         yield server
 

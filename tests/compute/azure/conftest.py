@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,10 +15,9 @@ from portable.testing.fakes.arm import FakeArm
 from portable.testing.faults import FaultProxy
 from portable.testing.servers import (
     AzuriteServer,
-    ServerUnavailable,
     azurite,
     make_container,
-    skip_or_fail,
+    required,
 )
 from portable.testing.targets.arm import MACHINE, connect
 
@@ -36,11 +34,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def storage() -> Iterator[AzuriteServer]:
     """Azurite, with a container."""
-    with ExitStack() as stack:
-        try:
-            storage = stack.enter_context(azurite())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(azurite()) as storage:
         make_container(storage, CONTAINER)
         yield storage
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -17,10 +16,9 @@ from portable.testing.fakes.droplets import FakeDroplets
 from portable.testing.faults import FaultProxy
 from portable.testing.servers import (
     S3Server,
-    ServerUnavailable,
     make_bucket,
+    required,
     seaweedfs,
-    skip_or_fail,
 )
 from portable.testing.targets import droplets, spaces
 
@@ -68,11 +66,7 @@ def wanted() -> Callable[..., Launch]:
 @pytest.fixture(scope="session")
 def spaces_server() -> Iterator[S3Server]:
     """SeaweedFS, which checks signatures."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(seaweedfs())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(seaweedfs()) as server:
         make_bucket(server, BUCKET)
         yield server
 

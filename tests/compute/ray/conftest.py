@@ -6,16 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from portable.testing.servers import RayServer, ServerUnavailable, ray_cluster, skip_or_fail
+from portable.testing.servers import RayServer, ray_cluster, required
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[RayServer]:
-    try:
-        with ray_cluster() as running:
-            yield running
-    except ServerUnavailable as error:
-        skip_or_fail(error)
+    with required(ray_cluster()) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

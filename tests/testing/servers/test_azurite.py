@@ -21,6 +21,7 @@ from portable.testing.servers import (
     azurite,
     container,
     make_container,
+    required,
     skip_or_fail,
 )
 from tests.testing.servers.starting import BUCKET, leftovers
@@ -28,11 +29,7 @@ from tests.testing.servers.starting import BUCKET, leftovers
 
 @pytest.fixture(scope="module")
 def azure() -> Iterator[AzuriteServer]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(azurite())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(azurite()) as server:
         make_container(server, BUCKET)
         yield server
 

@@ -97,7 +97,7 @@ def dead(session: Session, queue: Which = None, count: Count = 10) -> None:
         )
         if error := about.get("dead-letter-error"):
             session.line(f"  {error}")
-        session.line(f"  {_text(message)}")
+        session.line(f"  {_text(*_read(message))}")
     _end(session, messages)
 
 
@@ -119,18 +119,17 @@ def _read(message: Message) -> tuple[Any, str | None]:
 
 
 def _show(session: Session, message: Message) -> None:
-    body, _ = _read(message)
+    body, problem = _read(message)
     if session.as_json:
-        session.record(_document(message))
+        session.record(_document(message, body, problem))
     elif isinstance(body, bytes):
         sys.stdout.flush()
         sys.stdout.buffer.write(body + b"\n")
     else:
-        session.line(_text(message))
+        session.line(_text(body, problem))
 
 
-def _document(message: Message) -> Mapping[str, Any]:
-    body, problem = _read(message)
+def _document(message: Message, body: Any, problem: str | None) -> Mapping[str, Any]:
     is_bytes = isinstance(body, bytes)
     return {
         "id": message.id,
@@ -144,8 +143,7 @@ def _document(message: Message) -> Mapping[str, Any]:
     }
 
 
-def _text(message: Message) -> str:
-    body, problem = _read(message)
+def _text(body: Any, problem: str | None) -> str:
     if problem is not None:
         return f"can't be read: {problem}"
     if isinstance(body, bytes):

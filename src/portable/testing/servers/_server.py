@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
 
 TIMEOUT_SECONDS = 20
+
+T = TypeVar("T")
 
 
 class ServerUnavailable(RuntimeError):
@@ -117,14 +119,21 @@ def prove_usable(server: S3Server) -> None:
 
 
 @contextmanager
+def required(server: AbstractContextManager[T]) -> Iterator[T]:
+    """Run a server, or several, for a test or a fixture; skip or fail where that can't be."""
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(server)
+        except ServerUnavailable as error:
+            skip_or_fail(error)
+        yield started
+
+
+@contextmanager
 def running_with_bucket(
     start: Callable[[], AbstractContextManager[S3Server]], bucket: str
 ) -> Iterator[S3Server]:
     """Run a server for a fixture, with *bucket* on it; skip or fail where it can't be started."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(start())
-        except ServerUnavailable as error:
-            skip_or_fail(error)
+    with required(start()) as server:
         make_bucket(server, bucket)
         yield server
