@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from portable.compute import shelf
 from portable.compute.driver import ComputeDriver, Launch
 from portable.compute.needs import Needs
 from portable.storage import Bucket
@@ -35,7 +36,9 @@ def server() -> Iterator[FakeDroplets]:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look and a write take no second on this machine: who wrote last is known sooner."""
     droplets.isolate(monkeypatch, "dop_v1_testing")
+    monkeypatch.setattr(shelf, "SETTLE_SECONDS", 0.5)
 
 
 @pytest.fixture
