@@ -5,6 +5,8 @@
 ``file:///data/digits.npz``    no host, so the bucket is the last folder
 ``portable://runs/7``          a key in the active profile's bucket
 ``portable://@datasets/x``     a key in the profile's bucket named ``datasets``
+``portable://@prod:/x``        a key in the bucket of the profile ``prod``
+``portable://@prod:models/x``  a key in that profile's bucket named ``models``
 ``runs/7/model.pt``            a key, where nothing local could be meant
 =============================  ================================================
 
@@ -30,10 +32,12 @@ class Address:
     Attributes:
         bucket: A name or a URL for `resolve_storage`; `None` for the profile's own.
         key: Empty for the bucket itself; ends in ``/`` for a folder.
+        profile: The profile that the bucket is of; `None` for the active one.
     """
 
     bucket: str | None
     key: str
+    profile: str | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -100,7 +104,17 @@ def _in_profile(text: str, rest: str) -> Address:
             "are written %3F and %23"
         )
     name, key = split_bucket(rest)
-    return Address(name and _decoded(name, text), _decoded(key, text))
+    profile, colon, bucket = (name or "").partition(":")
+    if not colon:
+        return Address(name and _decoded(name, text), _decoded(key, text))
+    if not profile:
+        raise InvalidArgument(
+            f"{_quoted(text)} names no profile before ':'; one of the configuration is meant, as "
+            f"in {SCHEME}://@prod:/key or {SCHEME}://@prod:bucket/key"
+        )
+    return Address(
+        _decoded(bucket, text) or None, _decoded(key, text), profile=_decoded(profile, text)
+    )
 
 
 def _folder_and_key(path: str, *, folder: bool) -> tuple[str, str]:

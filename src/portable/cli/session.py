@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from portable.addresses import SCHEME
 from portable.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from portable.adapter import StorageSettings
@@ -51,18 +53,11 @@ class Session:
         self.options = options
         self.as_json = options.as_json
         self._stack = ExitStack()
-        self._buckets: dict[str | None, Bucket] = {}
+        self._buckets: dict[tuple[str | None, str | None], Bucket] = {}
 
     def __enter__(self) -> Self:
         if (name := self.options.profile) is not None:
-            from portable.config import profile
-            from portable.config.secrets import shown
-
-            try:
-                self._stack.enter_context(profile(name))
-            except ConfigError as error:
-                error.message = error.message.replace(f"with profile({shown(name)})", "--profile")
-                raise
+            self._stack.enter_context(_profile(name, "--profile"))
         return self
 
     def __exit__(
@@ -81,12 +76,16 @@ class Session:
 
     def bucket(self, address: Address) -> Bucket:
         """The bucket that *address* is in, the same one each time."""
-        if address.bucket not in self._buckets:
-            from portable.storage.active import bucket_from
+        which = address.profile, address.bucket
+        if which not in self._buckets:
+            from portable.storage.active import open_bucket
 
-            resolved = self.resolve(address.bucket)
-            self._buckets[address.bucket] = bucket_from(resolved.adapter, resolved.settings)
-        return self._buckets[address.bucket]
+            if address.profile is None:
+                self._buckets[which] = open_bucket(address.bucket)
+            else:
+                with _profile(address.profile, f"'{SCHEME}://@{address.profile}:…'"):
+                    self._buckets[which] = open_bucket(address.bucket)
+        return self._buckets[which]
 
     def line(self, text: str) -> None:
         """Print a line that was asked for."""
@@ -110,6 +109,20 @@ class Session:
     def shows_progress(self) -> bool:
         """Is there someone to look at a progress bar?"""
         return sys.stderr.isatty() and not (self.options.quiet or self.as_json)
+
+
+@contextmanager
+def _profile(name: str, written: str) -> Iterator[None]:
+    """`portable.profile`, whose errors name what is *written* on the line."""
+    from portable.config import profile
+    from portable.config.secrets import shown
+
+    try:
+        with profile(name):
+            yield
+    except ConfigError as error:
+        error.message = error.message.replace(f"with profile({shown(name)})", written)
+        raise
 
 
 def printable(text: str) -> str:

@@ -64,7 +64,8 @@ def sync(
 ) -> None:
     """Make a folder hold what another one holds, sending only what differs.
 
-    Between a folder here and a bucket, or two buckets of any providers. Run it again after an
+    Between a folder here and a bucket, or two buckets of any providers: a URL, or
+    [bold]portable://@PROFILE:/FOLDER[/bold]. Run it again after an
     interruption: it goes on where it was. Exit code 1 when anything could not be sent.
     """
     from portable.transfers.engine import Plan

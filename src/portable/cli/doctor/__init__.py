@@ -16,6 +16,7 @@ from portable.cli.failures import FAILED
 from portable.cli.queues.naming import Which
 from portable.cli.session import Session, printable
 from portable.config.urls import is_url
+from portable.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from portable.storage import Bucket
@@ -81,7 +82,11 @@ def _name_or_url(bucket: str | None) -> str | None:
     """What `resolve_storage` takes: here a URL is a bucket with its prefix, not an object."""
     if bucket is None or not is_url(bucket) or not bucket.lower().startswith(f"{SCHEME}://"):
         return bucket
-    return parse(bucket).bucket
+    address = parse(bucket)
+    if address.profile is not None:
+        words = ["portable doctor --profile", address.profile, address.bucket or ""]
+        raise InvalidArgument(f"here a profile is an option: {' '.join(words).strip()}")
+    return address.bucket
 
 
 class _Printer:
