@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from portable.errors import (
+    InvalidArgument,
     InvalidKey,
     NoSpace,
     NotFound,
@@ -24,7 +25,7 @@ BY_ERRNO: Mapping[int, type[PortableError]] = {
     errno.ELOOP: PermissionDenied,
     errno.ENOSPC: NoSpace,
     errno.EDQUOT: NoSpace,
-    errno.EFBIG: NoSpace,
+    errno.EFBIG: InvalidArgument,
     errno.ENAMETOOLONG: InvalidKey,
     errno.EXDEV: Unsupported,
     errno.ENOTSUP: Unsupported,
@@ -40,6 +41,7 @@ BY_ERRNO: Mapping[int, type[PortableError]] = {
 _SAID = {
     errno.ENOSPC: "the disk is full; what was stored before is unharmed",
     errno.EDQUOT: "the disk quota is used up; what was stored before is unharmed",
+    errno.EFBIG: "it is larger than a file can be on this disk, or by this process's limit",
     errno.EROFS: "the file system is read-only",
     errno.EXDEV: "another file system is mounted inside the bucket's folder",
 }

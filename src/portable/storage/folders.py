@@ -105,8 +105,8 @@ class Folders:
             NotFound: the source is missing or empty.
             InvalidArgument, InvalidType: places that can't be meant; nothing was done.
             Unsupported: a listing isn't in key order, and not *sort*; nothing was deleted.
-            Unauthenticated, BucketNotFound, Unavailable: the source or the target can't be
-                listed, or all else would fail as well.
+            Unauthenticated, BucketNotFound, Unavailable, NoSpace: the source or the target can't
+                be listed, or all else would fail as well; the text says how much was sent.
         """
         from portable.transfers.engine import Plan, transfer
 

@@ -14,6 +14,7 @@ from portable.errors import (
     BucketNotFound,
     InvalidArgument,
     MissingDependency,
+    NoSpace,
     NotFound,
     PortableError,
     Unauthenticated,
@@ -29,7 +30,8 @@ from portable.transfers.routes import Equal, Route, route
 from portable.transfers.spill import Spool
 
 TELL_SECONDS = 0.1  # between two calls of the progress callback
-_HOPELESS = (BucketNotFound, MissingDependency, Unauthenticated)  # for every other object, too
+# For every other object, too, or for most of them.
+_HOPELESS = (BucketNotFound, MissingDependency, NoSpace, Unauthenticated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ class Plan:
             self.source.check_source()
         if not isinstance(self.target, Shelf):
             self.target.check_target()
+
+    @property
+    def is_whole(self) -> bool:
+        """Is it about all names?"""
+        return self.until is None and not self.after
 
     def listed(self, place: Place) -> Listed:
         """One side's part of it."""
@@ -115,10 +122,13 @@ class _Transfer:
                 if plan.delete and source.complete:
                     self._delete_all()
                     self._crew.drain()
+        except PortableError as error:
+            error.message += self._so_far()
+            raise
         finally:
             self._extra.close()
         report = self._recorder.report()
-        if not plan.dry_run and plan.until is None and not plan.after:
+        if not plan.dry_run and plan.is_whole:
             self._route.finish(everything=report.ok)
         if self._progress is not None:
             self._progress(report)
@@ -216,6 +226,15 @@ class _Transfer:
                 self._progress(self._recorder.report())
             finally:
                 self._telling.release()
+
+    def _so_far(self) -> str:
+        report = self._recorder.report()
+        if not report.sent or report.dry_run or not self._plan.is_whole:
+            return ""
+        return (
+            f"; at least {report.sent:,} were sent before ({report.bytes:,} bytes moved in all), and "
+            f"stay: the next run goes on from there"
+        )
 
     def _nothing(self) -> str:
         chosen = " that takes part" if self._plan.include or self._plan.exclude else ""

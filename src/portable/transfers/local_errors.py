@@ -33,7 +33,7 @@ def _as_portable(name: str, error: OSError) -> PortableError:
     if isinstance(error, PermissionError):
         return PermissionDenied(f"the local file {name!r}: {error}")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(f"no space is left for {name!r}: {error}")
+        return NoSpace(f"the disk is full, there is no space for {name!r}: {error}")
     if error.errno == errno.ENAMETOOLONG:
         return InvalidKey(f"{name[:80]!r} is longer than a name can be on this disk")
     if isinstance(error, IsADirectoryError):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import chain, islice
+from typing import IO
+
+from portable.errors import NoSpace, PortableError
 
 RUN = 50_000  # records in memory at once: some 10 MB
 _BLOCK = 64 * 1024
@@ -16,19 +22,30 @@ class Spool:
     """Records in the order they came, read back once all are there."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._end = 0
 
+    @cached_property
+    def _file(self) -> IO[bytes]:
+        return tempfile.TemporaryFile()
+
     def add(self, records: Iterable[bytes]) -> tuple[int, int]:
-        """Append *records* and return where they are."""
+        """Append *records* and return where they are.
+
+        Raises:
+            NoSpace: the disk of temporary files is full.
+        """
         start = self._end
-        for record in records:
-            self._end += self._file.write(len(record).to_bytes(_LENGTH, "big") + record)
+        with _written():
+            for record in records:
+                self._end += self._file.write(len(record).to_bytes(_LENGTH, "big") + record)
         return start, self._end
 
     def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The records from *start* to *end*."""
-        self._file.flush()
+        if not self._end:
+            return
+        with _written():
+            self._file.flush()
         end = self._end if end is None else end
         held = b""
         while start < end or held:
@@ -49,7 +66,21 @@ class Spool:
 
     def close(self) -> None:
         """Forget them."""
-        self._file.close()
+        if "_file" in vars(self):
+            with suppress(OSError):  # what isn't written yet isn't wanted either
+                self._file.close()
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # `tempfile` calls a folder that takes no byte a missing one.
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT)
+        raise (NoSpace if is_full else PortableError)(
+            f"a temporary file can't be written: {error}; TMPDIR can name a folder on another disk"
+        ) from error
 
 
 def in_order(records: Iterable[bytes]) -> Iterator[bytes]:

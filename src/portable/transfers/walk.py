@@ -53,6 +53,8 @@ class Walk:
         while levels:
             try:
                 name = next(levels[-1], None)
+            except PortableError:  # of a temporary file
+                raise
             except OSError as error:
                 levels.pop()
                 yield self._unread(error)
