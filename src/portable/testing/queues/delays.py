@@ -8,7 +8,7 @@ import pytest
 
 from portable.errors import InvalidArgument, InvalidType, Unsupported
 from portable.queue import Queue
-from portable.testing.queues.base import QueueCases, let_pass, take_one
+from portable.testing.queues.base import QueueCases, let_pass, take_one, unhurried
 from portable.testing.queues.harness import QueueHarness
 from portable.testing.queues.quirks import quirk
 
@@ -22,14 +22,18 @@ class DelayCases(QueueCases):
         """Not before; others pass it."""
         if not queue.capabilities.delay_max:
             pytest.skip("capability delay_max is 0: only its refusal can be tested")
-        queue.send(b"later", delay=timedelta(seconds=2))
-        queue.send(b"now")
-        take_one(queue).ack()
-        assert queue.receive() == []
-        let_pass(harness, 2)
-        message = take_one(queue)
-        assert message.body == b"later"
-        assert message.attempts == 1
+
+        def come(delay: float) -> None:
+            queue.send(b"later", delay=timedelta(seconds=delay))
+            queue.send(b"now")
+            take_one(queue).ack()
+            assert queue.receive() == []
+            let_pass(harness, delay)
+            message = take_one(queue)
+            assert message.body == b"later"
+            assert message.attempts == 1
+
+        unhurried(queue, harness, 2, come)
 
     def test_longer_delays_than_the_providers_are_refused(self, queue: Queue) -> None:
         """Never clamped; the text says what to do. Nothing is sent, of many neither."""

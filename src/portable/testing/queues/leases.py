@@ -9,7 +9,7 @@ import pytest
 
 from portable.errors import InvalidArgument, InvalidType, LeaseLost, Unsupported
 from portable.queue import Queue
-from portable.testing.queues.base import QueueCases, let_pass, take, take_one
+from portable.testing.queues.base import QueueCases, let_pass, take, take_one, unhurried
 from portable.testing.queues.harness import QueueHarness
 from portable.testing.queues.quirks import quirk
 
@@ -66,21 +66,25 @@ class LeaseCases(QueueCases):
         self, queue: Queue, harness: QueueHarness, lease: float
     ) -> None:
         """One comes back when its delay is over, the other not while it is extended."""
-        queue.send_many([b"back", b"kept"])
-        for message in take(queue, 2, lease=lease):
-            if message.body == b"back":
-                message.nack(lease)
-            else:
-                kept = message
-        assert queue.receive() == []
-        kept.extend(10 * lease)
-        let_pass(harness, lease)
-        again = take_one(queue)
-        assert again.body == b"back"
-        assert not kept.lease_lost
-        assert queue.receive() == []
-        assert kept.ack() is True
-        again.ack()
+
+        def hold(lease: float) -> None:
+            queue.send_many([b"back", b"kept"])
+            for message in take(queue, 2, lease=lease):
+                if message.body == b"back":
+                    message.nack(lease)
+                else:
+                    kept = message
+            assert queue.receive() == []
+            kept.extend(10 * lease)
+            let_pass(harness, lease)
+            again = take_one(queue)
+            assert again.body == b"back"
+            assert not kept.lease_lost
+            assert queue.receive() == []
+            assert kept.ack() is True
+            again.ack()
+
+        unhurried(queue, harness, lease, hold)
 
     def test_lease_that_ends_gives_the_message_to_the_next(
         self, queue: Queue, twin: Queue, harness: QueueHarness, lease: float
