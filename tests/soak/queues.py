@@ -38,6 +38,7 @@ class Plan:
         kill_every: Seconds between kills, on average.
         lease: Seconds; how long a killed consumer's messages are out of reach.
         work: Seconds that a message takes, on average.
+        nacked: The part of the messages that is handed back.
         patience: Seconds without progress, after which messages count as stuck.
     """
 
@@ -47,6 +48,7 @@ class Plan:
     kill_every: float = 1.0
     lease: float = 3.0
     work: float = 0.004
+    nacked: float = 0.02
     patience: float = 60.0
 
 
@@ -95,13 +97,13 @@ def run(plan: Plan, folder: Path) -> Report:
                 consumer.wait()
         seconds = time.monotonic() - begin
         stuck = _left(queue)
-    return _judged(plan, ledger, kills=kills, seconds=seconds, stuck=stuck)
+    return judged(plan, ledger, kills=kills, seconds=seconds, stuck=stuck)
 
 
 def _consumer(plan: Plan, ledger: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.soak.worker", plan.url, str(ledger)]
     return subprocess.Popen(
-        [*command, str(plan.lease), str(plan.work)],
+        [*command, str(plan.lease), str(plan.work), str(plan.nacked)],
         cwd=ROOT,
         env={**os.environ, **plan.environment},
     )
@@ -143,7 +145,7 @@ def _left(queue: Queue) -> int | None:
     return queue.stats().total
 
 
-def _judged(plan: Plan, ledger: Path, *, kills: int, seconds: float, stuck: int | None) -> Report:
+def judged(plan: Plan, ledger: Path, *, kills: int, seconds: float, stuck: int | None) -> Report:
     handled: Counter[int] = Counter()
     held: dict[str, dict[tuple[str, float], float]] = defaultdict(dict)
     latest: dict[tuple[str, str], tuple[str, float]] = {}
@@ -177,6 +179,9 @@ def _judged(plan: Plan, ledger: Path, *, kills: int, seconds: float, stuck: int 
 
 
 def _overlaps(leases: dict[tuple[str, float], float]) -> int:
-    """How often a lease began, for certain, before the one before had ended, for certain."""
-    spans = sorted((got, until) for (_, got), until in leases.items())
+    """How often a lease began, for certain, before the one before had ended, for certain.
+
+    A lease can be over before its holder, that slept or waited for its turn, writes that it began.
+    """
+    spans = sorted((got, until) for (_, got), until in leases.items() if got < until)
     return sum(late[0] < early[1] for early, late in pairwise(spans))

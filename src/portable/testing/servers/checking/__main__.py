@@ -14,6 +14,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import run_simple
 
 from .application import Checked
+from .turns import take_turns
 
 
 class QuietHandler(MotoRequestHandler):
@@ -25,6 +26,7 @@ class QuietHandler(MotoRequestHandler):
 
 def main(port: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    take_turns()
     application = Checked(DomainDispatcherApplication(create_backend_app))
     run_simple("127.0.0.1", port, application, threaded=True, request_handler=QuietHandler)
 
