@@ -24,12 +24,12 @@ def test_a_command_that_ignores_sigterm_is_killed_with_its_children(
 ) -> None:
     told = folder.run(
         f"trap '' TERM; sleep 61 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/own; sleep 62; sleep 63",
-        timeout=0.4,
+        timeout=1.5,  # a busy machine may need some of it to come to the trap
     )
     assert told["reason"] == told["tasks"][0]["reason"] == "timeout"
-    assert "0.4 seconds" in told["detail"]
+    assert "1.5 seconds" in told["detail"]
     assert told["tasks"][0]["exit_code"] == -signal.SIGKILL
-    assert 0.7 < told["seconds"] < 5
+    assert 1.8 < told["seconds"] < 20
     for name in ("child", "own"):
         assert not is_there(int((tmp_path / name).read_text()))
 
@@ -37,7 +37,7 @@ def test_a_command_that_ignores_sigterm_is_killed_with_its_children(
 def test_a_command_may_say_goodbye_at_its_timeout(folder: Attempt) -> None:
     told = folder.run(
         "trap 'echo saved > ckpt; exit 5' TERM; sleep 60 & wait",
-        timeout=0.4,
+        timeout=1.5,
         grace=5.0,
         outputs=["ckpt"],
     )
@@ -46,7 +46,7 @@ def test_a_command_may_say_goodbye_at_its_timeout(folder: Attempt) -> None:
 
 
 def test_tasks_that_never_began_end_for_the_same_reason(folder: Attempt) -> None:
-    told = folder.run("[ $PORTABLE_TASK_INDEX = 0 ] || sleep 60", tasks=[0, 1, 2], timeout=0.5)
+    told = folder.run("[ $PORTABLE_TASK_INDEX = 0 ] || sleep 60", tasks=[0, 1, 2], timeout=1.5)
     ends = [(each["exit_code"], each["reason"]) for each in told["tasks"]]
     assert ends == [(0, "exit"), (-signal.SIGTERM, "timeout"), (None, "timeout")]
 

@@ -141,7 +141,7 @@ def test_another_python_is_refused_with_advice(folder: Attempt) -> None:
 
 
 def test_calls_end_at_the_timeout(folder: Attempt) -> None:
-    told = call(folder, lambda item: time.sleep(item), [0, 60, 60], timeout=1.0)
+    told = call(folder, lambda item: time.sleep(item), [0, 60, 60], timeout=3.0)
     assert told["reason"] == "timeout"
     ends = [(each["exit_code"], each["reason"]) for each in told["tasks"]]
     assert ends == [(0, "exit"), (-15, "timeout"), (None, "timeout")]
