@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from portable.errors import InvalidArgument, LeaseLost, PortableError
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from portable.retry import Deadline
 
 TOO_LATE = "the lease ended before the ack: the message may be handled again"
+
+Answers = Sequence[str | PortableError]
+
+
+def _ask(extend: Callable[[], Answers]) -> Answers:
+    return extend()
 
 
 def ack_one(connection: Connection, message: Delivery) -> PortableError | None:
@@ -77,8 +83,12 @@ def extend_all(
     messages: Sequence[Delivery],
     lease: float,
     deadline: Deadline | None = None,
+    ask: Callable[[Callable[[], Answers]], Answers] = _ask,
 ) -> list[PortableError | None]:
     """Extend the leases of messages whose locks the caller holds, and that aren't settled.
+
+    Args:
+        ask: Sends each request.
 
     Returns:
         For each `None`, or its error.
@@ -86,7 +96,7 @@ def extend_all(
     begun = connection.surroundings.clock()
     answers = connection.settle(
         [message._receipt for message in messages],
-        lambda driver, some: driver.extend(some, lease),
+        lambda driver, some: ask(lambda: driver.extend(some, lease)),
         deadline=deadline,
     )
     errors: list[PortableError | None] = []

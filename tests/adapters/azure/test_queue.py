@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -233,3 +234,28 @@ def _patiently(queue: Queue) -> Any:
             return found
         time.sleep(0.1)
     pytest.fail("the message didn't come")
+
+
+def test_a_renewal_that_hangs_loses_no_lease(
+    settings: AzureQueueSettings, queue_proxy: FaultProxy
+) -> None:
+    """It is asked for again on another connection, long before the first one's read times out."""
+    make: Any = StorageQueue
+    patient = replace(settings, read_timeout=30.0, lease=2.0)
+    queue = Queue(make, patient, provider="azure", payloads=None)
+    queue.send("x")
+    over = threading.Event()
+    rule = queue_proxy.add(Fault("pass", match=OPERATIONS["extend"], before=lambda _: over.wait(6)))
+    others: list[object] = []
+
+    def handle(_: object) -> None:
+        time.sleep(2.5)
+        others.extend(queue.receive())
+
+    try:
+        report = queue.consume(handle, max_messages=1)
+    finally:
+        over.set()
+    assert rule.fired == 1
+    assert (others, report.handled, report.leases_lost) == ([], 1, 0)
+    queue.close()

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from portable.errors import LeaseLost, PortableError, Unavailable
 from portable.queue import DeadLetter, Message
 from portable.queue.consuming.heartbeat import Heartbeat
-from tests.queue.faulty import Stage, refused
+from portable.queue.consuming.renewals import AT_ONCE, Renewals
+from tests.queue.faulty import Stage, refused, stage
 
 
 def test_a_lease_that_is_lost_is_told_counted_and_not_claimed(on: Stage) -> None:
@@ -125,3 +127,79 @@ def test_a_beat_that_took_long_is_followed_at_once(
     time.sleep(1.5)
     heartbeat.stop()
     assert max(late - early for early, late in pairwise(begun)) < 0.6
+
+
+def test_a_renewal_that_hangs_is_asked_for_again_while_the_lease_lasts() -> None:
+    """Its connection may not tell for half a minute that nobody answers."""
+    on, over = stage(frozen=False), threading.Event()
+    queue = on.open(lease=0.9)
+    queue.send("x")
+    driver = queue._connection.driver
+    extend, asked = driver.inner.extend, []  # type: ignore[attr-defined]
+
+    def hangs_once(receipts: list[str], lease: float) -> Any:
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            over.wait(10)
+        return extend(receipts, lease)
+
+    driver.inner.extend = hangs_once  # type: ignore[attr-defined]
+    begun = time.monotonic()
+    report = queue.consume(lambda _: time.sleep(1.3), max_messages=1)
+    took = time.monotonic() - begun
+    over.set()
+    assert (report.handled, report.leases_lost) == (1, 0)
+    assert asked[1] - begun < 0.9
+    assert took < 5, "the one that hangs isn't waited for"
+
+
+class TestRenewals:
+    """Requests that may hang, without a queue."""
+
+    def test_an_answer_that_comes_late_still_counts(self) -> None:
+        """Where each extension changes the receipt, nobody else has the new one."""
+        asked: list[int] = []
+
+        def extend() -> list[str | PortableError]:
+            asked.append(1)
+            if len(asked) > 1:
+                return [LeaseLost("the receipt has changed")]
+            time.sleep(0.25)
+            return ["new"]
+
+        assert Renewals(0.05).ask(extend, 5.0) == ["new"]
+        assert len(asked) > 1
+
+    def test_a_lease_that_is_lost_is_told_at_once(self) -> None:
+        """Where no other request is under way that could say better."""
+        begun = time.monotonic()
+        (answer,) = Renewals(5.0).ask(lambda: [LeaseLost("gone")], 5.0)
+        assert isinstance(answer, LeaseLost)
+        assert time.monotonic() - begun < 2
+
+    def test_what_a_request_raises_is_raised(self) -> None:
+        with pytest.raises(Unavailable, match="no connection"):
+            Renewals(5.0).ask(_refuse, 5.0)
+
+    def test_where_all_hang_it_may_have_been_done_and_no_more_are_begun(self) -> None:
+        """Each holds a connection and a thread; when one ends, there is room again."""
+        over, hanging = threading.Event(), []
+
+        def hangs() -> list[str | PortableError]:
+            hanging.append(1)
+            over.wait(10)
+            return ["late"]
+
+        renewals = Renewals(0.01)
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                renewals.ask(hangs, 0.15)
+            assert caught.value.ambiguous
+            assert caught.value.retryable
+        assert len(hanging) == AT_ONCE
+        over.set()
+        assert renewals.ask(lambda: ["new"], 5.0) == ["new"]
+
+
+def _refuse() -> list[str | PortableError]:
+    raise refused()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from portable.errors import LeaseLost, PortableError
-from portable.queue.settling import extend_all
+from portable.queue.consuming.renewals import Renewals
+from portable.queue.settling import Answers, extend_all
 from portable.retry import Deadline
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ _log = logging.getLogger("portable.queue")
 
 BEATS_PER_LEASE = 3  # two may fail
 JITTER = 0.2  # of many consumers that start together
+LEAST_PATIENCE_SECONDS = 0.1  # for an answer, before it is asked for on another connection
+STOP_SECONDS = 1.0  # for a renewal under way to end
 
 
 class Heartbeat:
@@ -28,6 +32,8 @@ class Heartbeat:
         self._connection = connection
         self._lease = lease
         self._pace = lease / BEATS_PER_LEASE
+        self._patience = max(self._pace / 2, LEAST_PATIENCE_SECONDS)
+        self._renewals = Renewals(self._patience)
         self._messages: dict[int, Message] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -48,9 +54,9 @@ class Heartbeat:
             self._messages.pop(id(message), None)
 
     def stop(self) -> None:
-        """End the thread; the leases end by themselves."""
+        """End the thread; the leases end by themselves. A renewal that hangs is left to itself."""
         self._over.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         begun = time.monotonic()
@@ -77,14 +83,23 @@ class Heartbeat:
         try:
             alive = [each for each in held if not each._settled and not each._lost]
             if alive:
-                deadline = Deadline(clock() + self._pace, self._pace, clock)
-                errors = extend_all(self._connection, alive, self._lease, deadline)
-                self._note(errors)
+                self._note(self._extend(alive))
         except Exception:  # noqa: BLE001 - a thread that ended here would lose every lease
             _log.exception("leases couldn't be renewed; the next beat tries again")
         finally:
             for each in held:
                 each.lock.release()
+
+    def _extend(self, messages: list[Message]) -> list[PortableError | None]:
+        """Ask until the leases end; what fails meanwhile is tried again by the next beat."""
+        clock = self._connection.surroundings.clock
+        ends = min(each._ends for each in messages)
+        deadline = Deadline(clock() + self._pace, self._pace, clock)
+
+        def ask(extend: Callable[[], Answers]) -> Answers:
+            return self._renewals.ask(extend, max(ends - clock(), self._patience))
+
+        return extend_all(self._connection, messages, self._lease, deadline, ask)
 
     def _note(self, errors: list[PortableError | None]) -> None:
         for error in errors:
