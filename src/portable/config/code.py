@@ -56,6 +56,7 @@ def configure(
         for kind in KINDS:
             if wanted.of(kind) is not None:
                 resolve_in(kind, active, None, wanted.of(kind))
+        active.problems().raise_any()
     state.replace(wanted)
 
 

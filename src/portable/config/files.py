@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from portable.config.problems import Problems
-from portable.config.secrets import is_secret_key, looks_secret, remedy, shown, shown_name
+from portable.config.secrets import (
+    HIDDEN,
+    is_secret_key,
+    looks_secret,
+    remedy,
+    shown,
+    shown_name,
+)
 from portable.errors import ConfigError
 from portable.spelling import did_you_mean
 
@@ -20,21 +27,26 @@ NAME = "portable.toml"
 NAMED = frozenset({"buckets", "queues", "computes"})
 DEEPEST = 16
 
-_Profiles = Mapping[str, Mapping[str, object]]
-
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file as written; its top level is checked, its profiles aren't.
+    """A file as written; its top level is checked, its profiles only for secrets.
 
     Attributes:
         default: The profile that the file names as the default.
-        profiles: By name.
+        profiles: By name; a secret in them is `HIDDEN`.
+        refused: What is wrong with it; then nothing of it is used, and the rest only looked at.
     """
 
     path: Path
     default: str | None
-    profiles: _Profiles
+    profiles: Mapping[str, Mapping[str, object]]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The first line of an error about it."""
+        return f"{self.path} can't be used"
 
 
 def find(explicit: Path | None) -> Path | None:
@@ -57,8 +69,7 @@ def load(path: Path) -> ConfigFile:
     """Read *path*, which `find` gave.
 
     Raises:
-        ConfigError: it is missing, anyone may write it, it isn't TOML, it has secrets in it, or
-            something at its top level is neither `default` nor a profile.
+        ConfigError: it is missing, anyone may write it, or it isn't TOML.
     """
     try:
         with path.open("rb") as file:
@@ -75,14 +86,8 @@ def load(path: Path) -> ConfigFile:
         raise ConfigError(
             f"anyone may change {path}, and with it where data goes: chmod o-w {path}"
         )
-    document = _parsed(path, data)
-    problems = _problems(path, document)
-    if problems:
-        data, document = b"", {}  # a traceback that shows locals shows no secret
-        problems.raise_any()
-    default = document.pop("default", None)
     _loaded.clear()
-    _loaded[key] = ConfigFile(path, cast("str | None", default), cast("_Profiles", document))
+    _loaded[key] = _checked(path, _parsed(path, data))
     return _loaded[key]
 
 
@@ -132,44 +137,64 @@ def _parsed(path: Path, data: bytes) -> dict[str, object]:
     raise ConfigError(f"{path}, line {line}: not valid TOML: {problem}")
 
 
-def _problems(path: Path, document: dict[str, object]) -> Problems:
-    problems = Problems(f"{path} can't be used")
+def _checked(path: Path, document: dict[str, object]) -> ConfigFile:
+    problems = Problems("")
+    default, profiles = None, dict[str, Mapping[str, object]]()
     for name, value in document.items():
         place = f"{path.name} {shown_name(name)}"
         if name == "default":
-            if not isinstance(value, str):
+            if isinstance(value, str):
+                default = value
+            else:
                 problems.add(place, "must be the name of a profile, in quotes")
         elif isinstance(value, dict):
-            for where, reason in _secrets(value, f"{path.name} [{shown_name(name)}]", depth=0):
-                problems.add(where, f"{reason}{remedy(_credentials(value))}")
+            profiles[name] = _profile(value, f"{path.name} [{shown_name(name)}]", problems)
         else:
             problems.add(
                 place,
                 "only 'default' and tables, which are profiles, go at the top level"
                 f"{did_you_mean(name, ['default'])}",
             )
-    return problems
+    return ConfigFile(path, default, profiles, problems.lines)
 
 
-def _secrets(
-    value: object, place: str, *, depth: int, names: bool = False
-) -> Iterator[tuple[str, str]]:
-    """Look everywhere, other services' tables too; *names*: keys here are names users chose."""
+def _profile(table: dict[str, object], place: str, problems: Problems) -> dict[str, object]:
+    advice = remedy(_credentials(table))
+
+    def tell(where: str, reason: str) -> None:
+        problems.add(where, f"{reason}{advice}")
+
+    return cast("dict[str, object]", _without_secrets(table, place, tell, depth=0))
+
+
+def _without_secrets(
+    value: object, place: str, tell: Callable[[str, str], None], *, depth: int, names: bool = False
+) -> object:
+    """Return *value*, other services' tables too, with `HIDDEN` for each secret, told of.
+
+    Args:
+        names: Keys here are names that users chose.
+    """
     if depth > DEEPEST:
-        yield place, "nested too deeply to look for secrets: "
-    elif isinstance(value, dict):
+        tell(place, "nested too deeply to look for secrets: ")
+        return HIDDEN
+    if isinstance(value, dict):
+        kept: dict[str, object] = {}
         for key, item in value.items():
             where = f"{place}{'.' if depth else ' '}{shown_name(key)}"
             if is_secret_key(key) and not names and not isinstance(item, dict):
-                yield where, ""
+                tell(where, "")
+                kept[key] = HIDDEN
             else:
                 listing = not depth and key in NAMED
-                yield from _secrets(item, where, depth=depth + 1, names=listing)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(item, place, depth=depth + 1)
-    elif looks_secret(value):
-        yield place, "the value looks like a secret: "
+                kept[key] = _without_secrets(item, where, tell, depth=depth + 1, names=listing)
+        return kept
+    if isinstance(value, list):
+        return [_without_secrets(item, place, tell, depth=depth + 1) for item in value]
+    if looks_secret(value):
+        tell(place, "the value looks like a secret: ")
+        return HIDDEN
+    return value
 
 
 def _credentials(profile: Mapping[str, object]) -> str:

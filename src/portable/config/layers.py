@@ -14,7 +14,7 @@ from portable.config.files import NAMED
 from portable.config.kinds import Kind
 from portable.config.problems import Problems
 from portable.config.profiles import ActiveProfile
-from portable.config.secrets import looks_secret, shown, shown_name, shown_url
+from portable.config.secrets import HIDDEN, looks_secret, shown, shown_name, shown_url
 from portable.config.urls import BadURL, is_url, parse_url
 from portable.errors import ConfigError
 from portable.spelling import did_you_mean, listed
@@ -167,6 +167,8 @@ def _read(
             if key != "provider"
         }
         service = Service(_adapter(provider, where, problems), given, place.text)
+    elif value is HIDDEN:
+        raise problems.error()  # it was told of with the file
     else:
         raise problems.last(
             place.text, f"must be a table or a URL ({kind.example!r}), not {shown(value)}"

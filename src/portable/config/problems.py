@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from portable.errors import ConfigError
 
 
@@ -10,14 +12,16 @@ class NoService(ConfigError):
 
 
 class Problems:
-    """Lines for one `ConfigError`."""
+    """Lines for one `ConfigError`; *lines* are known already."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, lines: Iterable[str] = ()) -> None:
         self._title = title
-        self._lines: list[str] = []
+        self._lines = list(lines)
 
-    def __bool__(self) -> bool:
-        return bool(self._lines)
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Each with its place."""
+        return tuple(self._lines)
 
     def add(self, place: str, sentence: str) -> None:
         """Note a problem; *place* is the file and key, the variable, or the call."""
@@ -32,12 +36,13 @@ class Problems:
         """
         only = not self._lines
         self.add(place, sentence)
-        return self._error(kind if only else ConfigError)
+        return self.error(kind if only else ConfigError)
 
     def raise_any(self) -> None:
         """Raise if there are problems."""
         if self._lines:
-            raise self._error()
+            raise self.error()
 
-    def _error(self, kind: type[ConfigError] = ConfigError) -> ConfigError:
+    def error(self, kind: type[ConfigError] = ConfigError) -> ConfigError:
+        """All of them."""
         return kind("\n  ".join([f"{self._title}:", *self._lines]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from portable import discovery
 from portable.config import files, state
 from portable.config.files import ConfigFile
+from portable.config.problems import Problems
 from portable.config.secrets import shown, shown_name
 from portable.errors import ConfigError
 from portable.spelling import did_you_mean, listed
@@ -54,11 +55,12 @@ class ActiveProfile:
         here = files.working_folder()
         return folder if folder is not None and here.is_relative_to(folder) else None
 
-    @property
-    def title(self) -> str:
-        """The first line of an error about this profile."""
+    def problems(self) -> Problems:
+        """Where to note what is wrong with it: what is wrong with the file is there already."""
+        if self.file and self.file.refused:
+            return Problems(self.file.title, self.file.refused)
         where = f"in {self.file.path}" if self.file and self.written else "which is in no file"
-        return f"profile {shown(self.name)}, {where}, can't be used"
+        return Problems(f"profile {shown(self.name)}, {where}, can't be used")
 
     def place(self, key: str = "") -> str:
         """Where a key of the profile is, for people."""
@@ -73,7 +75,8 @@ def active_profile(configured: state.Configured, block: str | None) -> ActivePro
     """Return the profile that a call made now uses.
 
     Raises:
-        ConfigError: there is no such profile, none is chosen, or the file can't be used.
+        ConfigError: there is no such profile, none is chosen, or the file can't be read. What is
+            refused in it is raised with what is wrong with a service: see `ActiveProfile.problems`.
     """
     path = files.find(configured.file)
     file = files.load(path) if path else None
@@ -85,9 +88,10 @@ def active_profile(configured: state.Configured, block: str | None) -> ActivePro
     known = discovery.names()
     profiles = list(file.profiles) if file else []
     where = f"{file.path} has {listed(profiles) or 'none'}" if file else "there is no portable.toml"
-    raise ConfigError(
+    raise _none_chosen(
+        file,
         f"{chosen}: there is no profile {shown(name)}{did_you_mean(name, [*profiles, *known])}; "
-        f"{where}, and these providers need none: {listed(known) or 'none'}"
+        f"{where}, and these providers need none: {listed(known) or 'none'}",
     )
 
 
@@ -106,8 +110,16 @@ def _choice(
         return next(iter(file.profiles)), "file", f"the only profile of {file.path.name}"
     if file and file.profiles:
         first = next(iter(file.profiles))
-        raise ConfigError(
+        raise _none_chosen(
+            file,
             f"{file.path} has several profiles and no default: write default = {shown(first)} at "
-            f"its top, or set PORTABLE_PROFILE to one of {listed(file.profiles)}"
+            f"its top, or set PORTABLE_PROFILE to one of {listed(file.profiles)}",
         )
     return BUILT_IN, "built-in", "built in"
+
+
+def _none_chosen(file: ConfigFile | None, sentence: str) -> ConfigError:
+    """An error that tells what is wrong with the file, too."""
+    if file is None or not file.refused:
+        return ConfigError(sentence)
+    return Problems(file.title, (*file.refused, sentence)).error()

@@ -16,7 +16,14 @@ from portable.config.kinds import COMPUTE, KINDS, QUEUE, STORAGE, Kind
 from portable.config.layers import SERVICES, Given, Service
 from portable.config.problems import NoService, Problems
 from portable.config.profiles import ActiveProfile, active_profile
-from portable.config.secrets import is_secret_key, looks_secret, remedy, shown, shown_name
+from portable.config.secrets import (
+    HIDDEN,
+    is_secret_key,
+    looks_secret,
+    remedy,
+    shown,
+    shown_name,
+)
 from portable.config.urls import is_url
 from portable.errors import ConfigError, InvalidType
 from portable.spelling import did_you_mean, listed
@@ -87,14 +94,14 @@ def resolve_in(
     in_code: str | Mapping[str, object] | None,
 ) -> ResolvedService[Any]:
     """As `resolve_storage` and `resolve_queue`, in a profile that is already known."""
-    problems = Problems(active.title)
+    problems = active.problems()
+    _check_shared(active, problems)
     if name_or_url is None:
         service = layers.default_service(kind, active, in_code, problems)
     elif is_url(name_or_url):
         service = layers.service_at(kind, active, name_or_url, problems)
     else:
         service = layers.named_service(kind, active, name_or_url, problems)
-    _check_shared(active, problems)
     settings, origins = _settings(kind, service, problems, active.home)
     path = str(active.file.path) if active.file else None
     return ResolvedService(service.adapter, settings, origins, active.name, path)
@@ -107,7 +114,7 @@ def _check_shared(active: ActiveProfile, problems: Problems) -> None:
     offered = [found for kind in KINDS if adapter and (found := kind.of(adapter))]
     known = {name for service in offered for name in fields_of(service.settings)}
     for key, each in given.items():
-        if key not in known:
+        if key not in known and each.value is not HIDDEN:
             why = (
                 f"unknown setting {shown(key)}{did_you_mean(key, known | SERVICES)}; "
                 f"{adapter.name!r} takes {listed(known)}"
@@ -151,6 +158,8 @@ def _values(
     """Check the settings one by one, and return the good ones."""
     values: dict[str, object] = {}
     for name, given in service.given.items():
+        if given.value is HIDDEN:
+            continue  # told of with the file
         if is_secret_key(name) or looks_secret(given.value):
             reason = f"{shown_name(name)!r} holds a secret: {remedy(service.adapter.credentials)}"
             problems.add(given.origin, reason)

@@ -8,6 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+
+class _Hidden:
+    """What is kept of a secret that was found: that there was one."""
+
+    def __repr__(self) -> str:
+        return "(hidden)"
+
+
+HIDDEN = _Hidden()
+
 _ANY_PROVIDER = "the provider's own chain: environment, its own files, the machine's role"
 
 _WORDS = r"auth|authorization|bearer|credentials?|passphrase|passwd|password|pwd|sas|secrets?|token"
@@ -57,7 +67,7 @@ def looks_secret(value: object) -> bool:
 
 def shown(value: object) -> str:
     """Return *value* for an error's text: short, on one line, and not if it may be a secret."""
-    if looks_secret(value):
+    if value is HIDDEN or looks_secret(value):
         return "(hidden)"
     if not isinstance(value, str | int | float | bool | None):
         return "a table" if isinstance(value, Mapping) else f"a {type(value).__name__}"

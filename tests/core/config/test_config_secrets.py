@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portable.config import configure, describe, resolve_storage
+from portable.config import configure, describe, profile, resolve_storage
 from portable.config.secrets import is_secret_key, looks_secret, shown
 from portable.errors import ConfigError
 
@@ -176,6 +176,75 @@ def test_a_secret_in_a_profile_that_is_not_used_is_refused_too(write: Write) -> 
     with pytest.raises(ConfigError, match=r"\[q\] secret: secrets don't go") as caught:
         resolve_storage()
     _assert_hidden(caught.value)
+
+
+def test_a_secret_hides_none_of_the_other_problems(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the file, of the profile, and of its storage; what is hidden isn't missing, too."""
+    path = write(
+        """
+        defualt = "acme"
+        [acme]
+        provider = "nimbus"
+        regoin = "eu"
+        token = "hunter2"
+        storage = { bucket = "https://u:hunter2@host", retries = "three" }
+        [other]
+        provider = "nimbus"
+        password = 8675309
+        """
+    )
+    monkeypatch.setenv("PORTABLE_PROFILE", "acme")
+    monkeypatch.setenv("PORTABLE_STORAGE_PUBLIC", "maybe")
+    with pytest.raises(ConfigError) as caught:
+        resolve_storage()
+    _assert_hidden(caught.value)
+    _assert_hidden(caught.value, "8675309")
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"{path} can't be used:"
+    assert [line.partition(": ")[0].strip() for line in lines] == [
+        "portable.toml defualt",
+        "portable.toml [acme] token",
+        "portable.toml [acme] storage.bucket",
+        "portable.toml [other] password",
+        "portable.toml [acme] regoin",
+        "portable.toml [acme] storage.retries",
+        "environment PORTABLE_STORAGE_PUBLIC",
+    ]
+
+
+def test_a_url_with_a_secret_hides_none_of_the_other_problems(write: Write) -> None:
+    write('[p]\nprovider="nimbus"\nregoin="eu"\nstorage="nim://u:hunter2@acme"')
+    with pytest.raises(ConfigError) as caught:
+        resolve_storage()
+    _assert_hidden(caught.value)
+    places = [line.partition(": ")[0] for line in str(caught.value).splitlines()[1:]]
+    assert places == ["  portable.toml [p] storage", "  portable.toml [p] regoin"]
+
+
+@pytest.mark.parametrize("default", ['default = "acne"', ""])
+def test_a_secret_doesnt_hide_that_no_profile_can_be_chosen(write: Write, default: str) -> None:
+    write(f'{default}\n[acme]\nprovider="nimbus"\ntoken="hunter2"\n[b]\nprovider="memory"')
+    with pytest.raises(ConfigError) as caught:
+        resolve_storage()
+    _assert_hidden(caught.value)
+    assert "[acme] token: " in str(caught.value)
+    assert ("no profile 'acne'" if default else "no default") in str(caught.value)
+
+
+def test_a_profile_of_a_file_with_a_secret_is_refused_however_it_is_chosen(write: Write) -> None:
+    """Nothing of such a file is ever used; nor does `configure` take it."""
+    path = write('default="p"\n[p]\nprovider="memory"\n[q]\nprovider="nimbus"\ntoken="hunter2"')
+    with pytest.raises(ConfigError, match=r"\[q\] token: "):
+        configure(profile="p")
+    with pytest.raises(ConfigError, match=r"\[q\] token: "):
+        configure(file=path)
+    with profile("p"), pytest.raises(ConfigError, match=r"\[q\] token: "):
+        resolve_storage()
+    with profile("p"), pytest.raises(ConfigError, match=r"\[q\] token: "):
+        resolve_storage("memory://other")
+    assert "hunter2" not in repr(describe())
 
 
 def test_a_number_under_a_secret_key_is_refused(write: Write) -> None:
