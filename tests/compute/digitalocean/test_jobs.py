@@ -24,9 +24,8 @@ FAST = {"heartbeat": 0.3, "boot": 60.0}
 def compute(
     server: FakeDroplets, storage: Callable[[], Bucket], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Compute]:
-    from portable.compute import site, verdicts
+    from portable.compute import site
 
-    monkeypatch.setattr(verdicts, "SILENT_SECONDS", 3.0)
     monkeypatch.setattr(site, "GRACE_SECONDS", 1.0)
     compute = open_droplets(server, storage, **FAST)
     yield compute

@@ -62,7 +62,8 @@ class FaultCases(JobCaseFixtures):
         first = jobs.machine(job).id
         expired = error_answer(403, "AccessDenied")
         proxy.add(Fault("status", match=of_machine("/0/1/"), answer=expired, times=None))
-        result = jobs.ends(job)
+        with jobs.impatient():
+            result = jobs.ends(job)
         assert (result.status, result.attempts) == ("succeeded", 2)
         jobs.is_gone(first)
 
@@ -87,7 +88,7 @@ class FaultCases(JobCaseFixtures):
 
         monkeypatch.setattr(manifest, "GRACE_SECONDS", 1.0)
         job = jobs.submit(
-            "trap '' TERM; (trap '' TERM; sleep 60) & while :; do sleep 0.1; done", timeout=1
+            "trap '' TERM; (trap '' TERM; sleep 60) & while :; do sleep 0.1; done", timeout=2
         )
         began = time.monotonic()
         result = jobs.ends(job)

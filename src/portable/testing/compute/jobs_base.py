@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from portable.compute import Compute, Job
+from portable.compute import Compute, Job, verdicts
 from portable.compute.types import InstanceInfo, JobResult
 from portable.errors import PortableError
 from portable.storage import Bucket
@@ -47,6 +47,13 @@ class Jobs(Place):
         job = self.compute.submit(command, **{"cpus": 0.5, "timeout": 120, **asked})
         self._jobs.append(job)
         return job
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """In the block, a machine is given up soon once it is silent, as a busy one may be, too."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(verdicts, "SILENT_SECONDS", 3.0)
+            yield
 
     @contextmanager
     def refused(
@@ -109,12 +116,11 @@ class JobCaseFixtures(ComputeCases):
         monkeypatch: pytest.MonkeyPatch,
         record_property: Callable[[str, object], None],
     ) -> Iterator[Jobs]:
-        """The place under test, with its jobs; it gives up soon what is silent."""
+        """The place under test, with its jobs."""
         if harness.open_compute is None:
             pytest.skip("the harness has no 'open_compute': only the driver is looked at")
-        from portable.compute import site, verdicts
+        from portable.compute import site
 
-        monkeypatch.setattr(verdicts, "SILENT_SECONDS", 3.0)
         monkeypatch.setattr(site, "GRACE_SECONDS", 1.0)
         monkeypatch.setattr(site, "GRACE_LOCAL_SECONDS", 1.0)
         monkeypatch.chdir(tmp_path)  # words of a command that name files are sent along

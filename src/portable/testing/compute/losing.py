@@ -47,7 +47,8 @@ class LossCases(JobCaseFixtures):
         hanging = jobs.machine(job).id
         with possible():
             jobs.harness.oracle.hang(hanging)
-        result = jobs.ends(job)
+        with jobs.impatient():
+            result = jobs.ends(job)
         assert (result.status, result.attempts) == ("succeeded", 2)
         assert jobs.bucket.get("out") == b"2\n"
         jobs.is_gone(hanging)
