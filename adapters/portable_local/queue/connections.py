@@ -137,7 +137,7 @@ class Session:
             if error is not None:
                 self._roll_back()
             if isinstance(error, sqlite3.Error):
-                raise meaning_of(error) from error
+                raise meaning_of(error, self._of.path) from error
         finally:
             self._turn.release()
 
@@ -196,7 +196,7 @@ class Session:
         except sqlite3.Error as error:
             if not self._of.path.exists():
                 raise QueueNotFound(f"there is no file {self._of.path}") from error
-            raise meaning_of(error) from error
+            raise meaning_of(error, self._of.path) from error
         try:
             check(connection)
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
@@ -210,7 +210,7 @@ class Session:
                 self._log = os.open(f"{self._of.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         except sqlite3.Error as error:
             connection.close()
-            raise meaning_of(error) from error
+            raise meaning_of(error, self._of.path) from error
         except BaseException:
             connection.close()
             raise

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from portable.errors import (
@@ -67,13 +70,31 @@ BY_CODE: Mapping[int, Meaning] = {
 _UNKNOWN = Meaning(PortableError, "SQLite failed", ambiguous=True)
 
 
-def meaning_of(error: sqlite3.Error) -> PortableError:
-    """The `PortableError` for what SQLite said."""
+def meaning_of(error: sqlite3.Error, path: Path) -> PortableError:
+    """The `PortableError` for what SQLite said of the file at *path*."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # the module's own, such as that of a closed connection
         return Unavailable(f"the connection was closed meanwhile: {error}", ambiguous=True)
     if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table: queue "):
         return QueueNotFound("there is no such queue")
     meaning = BY_CODE.get(code) or BY_CODE.get(code & 0xFF, _UNKNOWN)
+    if meaning is _DISK:
+        meaning = _limited(path) or _DISK
     name = getattr(error, "sqlite_errorname", code)
     return meaning.kind(f"{meaning.text} ({name}: {error})", ambiguous=meaning.ambiguous)
+
+
+def _limited(path: Path) -> Meaning | None:
+    """What it means that a file is as large as this process may write: SQLite has no code for it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    for name in (path.name, f"{path.name}-wal"):
+        with contextlib.suppress(OSError):
+            if path.with_name(name).stat().st_size >= limit:
+                return Meaning(
+                    NoSpace,
+                    f"this process may write files of at most {limit:,} bytes, and {name} has "
+                    f"come to that: raise the limit (`ulimit -f`); what was sent before is unharmed",
+                )
+    return None

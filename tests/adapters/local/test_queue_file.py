@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -32,6 +33,7 @@ from portable.queue import Queue
 from portable.queue.driver import WireMessage
 from portable_local.queue import connections, driver, file
 from portable_local.queue.driver import SQLiteQueue
+from portable_local.queue.errors import meaning_of
 from portable_local.queue.leases import Lease
 from portable_local.queue.settings import LocalQueueSettings
 
@@ -326,6 +328,35 @@ def test_a_queue_that_neednt_be_durable_is_never_synced(
     (message,) = queue.receive(1, wait=0, lease=30)
     queue.ack([message.receipt])
     assert not synced
+
+
+def test_a_limit_on_files_is_told_from_a_disk_that_failed(path: Path) -> None:
+    """SQLite has one code for both. Nothing that was sent is harmed."""
+    queue = open_queue(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    try:
+        queue.send([wire(b"x" * 5000)] * 10)
+        with pytest.raises(NoSpace, match=r"at most 300,000 bytes.*ulimit -f") as caught:
+            queue.send([wire(b"x" * 5000)] * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not caught.value.retryable
+    queue.send([wire(b"again")])
+    assert len(queue.receive(1000, wait=0, lease=30)) == 11
+
+
+def test_a_disk_that_fails_is_no_limit_on_files(path: Path) -> None:
+    """Where there is a limit that is far away."""
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    open_queue(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 40, limits[1]))
+    try:
+        assert type(meaning_of(failure, path)) is Unavailable
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_sync_that_fails_says_that_the_message_may_be_there(
