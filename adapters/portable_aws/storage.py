@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from portable import interrupt
 from portable.errors import (
     EndpointRefused,
     NotFound,
@@ -30,6 +31,7 @@ from portable.storage.driver import (
 )
 from portable.storage.http import RangeOutside, range_header
 from portable.storage.types import SignedRequest
+from portable.threads import ContextThreads, results
 from portable_aws.answers import PAGE, Answer
 from portable_aws.body import S3Read, sendable
 from portable_aws.client import credentials_end, make_client
@@ -78,6 +80,7 @@ class S3Storage:
         self._aws_profile = settings.aws_profile
         self._native_checksums = settings.checksums == "when_supported"
         self._bucket_seen = False
+        self._concurrency = settings.concurrency
         self._encryption = encryption(settings)
         self.capabilities = capabilities(settings)
 
@@ -318,19 +321,24 @@ class S3Storage:
         """S3 copies more than 5 GiB only in parts, and forgets the metadata: it goes along here."""
         write = WriteOptions(content_type=source.content_type or "", metadata=source.metadata or {})
         upload = self.begin(target, write)
+        step = max(COPY_PART, -(-source.size // self.capabilities.parts_max))
+
+        def copied(number: int, start: int) -> dict[str, Any]:
+            interrupt.check()
+            answer = self._send(
+                "upload_part_copy",
+                Key=target,
+                UploadId=upload,
+                PartNumber=number,
+                CopySourceRange=f"bytes={start}-{min(start + step, source.size) - 1}",
+                **place,
+            )
+            return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
+
         try:
-            parts = []
-            for number, start in enumerate(range(0, source.size, COPY_PART), 1):
-                end = min(start + COPY_PART, source.size)
-                answer = self._send(
-                    "upload_part_copy",
-                    Key=target,
-                    UploadId=upload,
-                    PartNumber=number,
-                    CopySourceRange=f"bytes={start}-{end - 1}",
-                    **place,
-                )
-                parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
+            with ContextThreads(self._concurrency) as pool:
+                starts = enumerate(range(0, source.size, step), 1)
+                parts = results([pool.submit(copied, *each) for each in starts])
             self._send(
                 "complete_multipart_upload",
                 Key=target,

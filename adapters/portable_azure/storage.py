@@ -34,6 +34,7 @@ from portable.storage.driver import (
 )
 from portable.storage.http import RangeOutside, range_header
 from portable.storage.types import SignedRequest
+from portable.threads import results
 from portable_azure.blocks import (
     DROPPED,
     Block,
@@ -347,7 +348,8 @@ class AzureStorage:
 
         write = WriteOptions(content_type=source.content_type or "", metadata=source.metadata or {})
         try:
-            parts = [*self._each(stage, ranges(source.size))]
+            # None may still be under way when the rest is aborted.
+            parts = results([self._pool.submit(stage, each) for each in ranges(source.size)])
             stored = self.commit(target, upload, parts, 0, write)
         except BaseException:
             self.abort(target, upload)

@@ -14,8 +14,6 @@ from portable.storage.pinned import READ_BYTES, ObjectStream, Sink
 from portable.storage.trailing import TrailingCrc32
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from portable.storage.connection import Connection
 
 PART_BYTES = 8 * 1024**2
@@ -127,15 +125,7 @@ def run_all(connection: Connection, tasks: Sequence[Callable[[], None]]) -> None
     """Run tasks in the connection's threads; at the first failure drop those not begun."""
     if len(tasks) == 1:
         return tasks[0]()
-    from concurrent.futures import FIRST_EXCEPTION, wait
+    from portable.threads import results  # as the pool
 
-    futures: list[Future[None]] = [connection.live.pool.submit(task) for task in tasks]
-    try:
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
-    finally:
-        for future in futures:
-            future.cancel()
-        wait(futures)
+    results([connection.live.pool.submit(task) for task in tasks])
     return None

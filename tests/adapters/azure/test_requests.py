@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import subprocess
+import time
 import zlib
 from datetime import timedelta
 from pathlib import Path
@@ -18,11 +19,12 @@ from portable.errors import (
     BucketNotFound,
     NotFound,
     ObjectChanged,
+    PortableError,
     Unsupported,
 )
 from portable.storage import Bucket
 from portable.storage.driver import Part, WriteOptions
-from portable.testing.faults import FaultProxy
+from portable.testing.faults import Fault, FaultProxy, error_answer
 from portable_azure import copying
 from portable_azure.blocks import block_id, new_upload
 from portable_azure.shapes import page
@@ -279,6 +281,21 @@ class TestCopies:
         with pytest.raises(ObjectChanged):
             driver_of(bucket).copy(found, "target", origin=driver_of(bucket))
         assert not bucket.exists("target")
+        assert list(driver_of(bucket).uploads("")) == []
+
+    @pytest.mark.usefixtures("_small")
+    def test_what_is_under_way_ends_before_a_failed_copy_is_aborted(
+        self, bucket: Bucket, proxy: FaultProxy
+    ) -> None:
+        """A block that came after the abort would stay for a week."""
+        bucket.put("source", b"x" * 2500)
+        refused = error_answer(403, "AuthorizationFailure")
+        proxy.add(Fault("status", method="PUT", path="target", answer=refused))
+        late = Fault("pass", method="PUT", path="target", before=lambda _: time.sleep(0.2), times=2)
+        proxy.add(late)
+        with pytest.raises(PortableError):
+            bucket.copy("source", "target")
+        time.sleep(0.3)
         assert list(driver_of(bucket).uploads("")) == []
 
     def test_a_source_that_is_gone(self, bucket: Bucket) -> None:
