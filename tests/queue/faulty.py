@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from portable import interrupt
@@ -132,6 +134,18 @@ class Stage:
                 clock=self.clock.now, sleep=sleep, now=self.clock.now, random=lambda: 0.5
             ),
         )
+
+    def outlive(self, message: Message, lease: float) -> None:
+        """Let one and a half leases pass, each half of one when the renewal after the last has come.
+
+        By the clock that is moved, so that a machine that stands still loses no lease.
+        """
+        until = time.monotonic() + 20
+        for _ in range(3):
+            renewed = message.lease_until + timedelta(seconds=0.4 * lease)
+            self.clock.advance(lease / 2)
+            while message.lease_until < renewed and time.monotonic() < until:
+                time.sleep(0.01)
 
     def payload_keys(self) -> list[str]:
         """What is in storage."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portable.queue.consuming import consumer
+from portable.queue.consuming import consumer, heartbeat
 from tests.queue.faulty import Stage, stage
 
 
@@ -16,6 +16,13 @@ from tests.queue.faulty import Stage, stage
 def on() -> Stage:
     """A queue by a real clock that can be moved, too."""
     return stage(frozen=False)
+
+
+@pytest.fixture
+def lease(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A lease that no pause of this machine outlives, renewed ten times a second all the same."""
+    monkeypatch.setattr(heartbeat, "BEATS_PER_LEASE", 300)
+    return 30.0
 
 
 @pytest.fixture(autouse=True)
