@@ -67,7 +67,8 @@ class Dialect(ABC):
         name: In tables: the provider and the engine.
         provider: As errors name it.
         adapter: The provider's.
-        whole: CI tries all cells, not only one by lot for each fault and operation.
+        whole: CI tries all cells of its small operations, not only one or two by lot for each
+            fault.
         bucket_setting: The setting that names the bucket.
         answers: Errors that such a server gives and that a call gets over, a row of the table
             each.

@@ -20,7 +20,7 @@ from .operations import OPERATIONS
 from .running import Call, Outcome, kinds, run, too_many
 from .scenes import Operation, Scene
 from .stage import ATTEMPTS, Stage
-from .targets import TARGETS, alone, each_target
+from .targets import alone, each_target, operations, shared
 
 # Single faults that a call reports instead of getting over them, each with the reason.
 REPORTED: dict[tuple[str, str], str] = {
@@ -28,7 +28,6 @@ REPORTED: dict[tuple[str, str], str] = {
     (REDIRECT, ""): "refused, not tried again: it was the server's answer",
     ("flip_down", "open rb"): "the file's reader had the bytes before the whole was verified",
 }
-NOT_FAULTS = ("none", SWAP)  # these have tests of their own
 
 
 class Stranger(ThreadingHTTPServer):
@@ -88,23 +87,27 @@ def _judge(
     assert not (lasting and expect_recovery), "\n".join(f"{o.cell}: {o.error}" for o in lasting)
 
 
-def _operations(*, whole: bool | None = None) -> Iterator[tuple[Dialect, Operation]]:
-    for dialect in TARGETS.values():
-        for operation in OPERATIONS.values():
-            if dialect.takes(operation) and whole in (None, dialect.whole):
-                yield dialect, operation
+def _each(*, share: bool = False) -> list[Any]:
+    """Operations of targets.
 
-
-def _each(*, whole: bool | None = None) -> list[Any]:
+    Args:
+        share: Only those of which CI tries a share of all cells.
+    """
     return [
         pytest.param(
             dialect.name, operation, id=f"{dialect.name}-{operation.name}", marks=alone(dialect)
         )
-        for dialect, operation in _operations(whole=whole)
+        for dialect, operation in operations()
+        if not (share and catalogue.is_tried_whole(dialect, operation))
     ]
 
 
-def _pairs(*, whole: bool | None = None) -> list[Any]:
+def _pairs(*, whole: bool = False) -> list[Any]:
+    """Operations of targets, with each fault.
+
+    Args:
+        whole: Only those of which CI tries all cells.
+    """
     return [
         pytest.param(
             dialect.name,
@@ -113,9 +116,9 @@ def _pairs(*, whole: bool | None = None) -> list[Any]:
             id=f"{dialect.name}-{operation.name}-{row}",
             marks=alone(dialect),
         )
-        for dialect, operation in _operations(whole=whole)
-        for row in catalogue.rows(dialect)
-        if row not in NOT_FAULTS
+        for dialect, operation in operations()
+        for row in catalogue.faults(dialect)
+        if not whole or catalogue.is_tried_whole(dialect, operation)
     ]
 
 
@@ -143,16 +146,15 @@ def test_a_fault_is_overcome_or_reported(
     _run(stage, stranger, operation, cells, request)
 
 
-@pytest.mark.parametrize(("target", "operation"), _each(whole=False))
+@pytest.mark.parametrize(("target", "operation"), _each(share=True))
 def test_any_fault_is_overcome_or_reported(
     stage: Stage, stranger: Stranger, operation: Operation, request: pytest.FixtureRequest
 ) -> None:
-    """A share of all cells: each fault, on a request and at an offset chosen by lot."""
+    """A share of all cells: of each fault, on a request and at an offset chosen by lot."""
     seen = kinds(stage, operation)
     cells = (
         cell
-        for row in catalogue.rows(stage.dialect)
-        if row not in NOT_FAULTS
+        for row in shared(stage.dialect, operation)
         for cell in catalogue.some_cells(stage.dialect, operation, row, seen)
     )
     _run(stage, stranger, operation, cells, request)
