@@ -23,14 +23,30 @@ from portable.testing.servers import (
 from portable.testing.targets.spaces import DOMAIN
 
 Server = TypeVar("Server")
+OF_KEYS = ("copies", "deletes", "folders", "keys", "listing")  # topics of the suite
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Large objects below a prefix tell what they tell at the root, too, and take most of the time."""
+    """What a prefix has no part in tells at the root what it tells below one.
+
+    So large objects, which take most of the time, and all but the first of a case's variants are
+    left to `make soak` there, and everywhere in a class that is `sampled`; those of keys and their
+    order aren't.
+    """
+    seen: set[tuple[object, str, object]] = set()
     for item in items:
         given = getattr(item, "callspec", None)
-        if given and given.params.get("raw") == "" and LARGE in given.params.values():
+        if not isinstance(item, pytest.Function) or not given:
+            continue
+        place = given.params.get("raw")
+        if place != "" and not getattr(item.cls, "sampled", False):
+            continue
+        case = (item.parent, item.originalname, place)
+        of_keys = item.function.__module__.rpartition(".")[2] in OF_KEYS
+        if LARGE in given.params.values() or (case in seen and not of_keys):
             item.add_marker(pytest.mark.soak)
+        else:
+            seen.add(case)
 
 
 def _started(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:

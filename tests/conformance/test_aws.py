@@ -40,6 +40,8 @@ def mocked() -> Iterator[S3Client]:
 class TestAws(StorageConformance):
     """What users' own tests with `mock_aws` see."""
 
+    sampled = True  # test_aws_servers.py has every variant, over a socket
+
     @pytest.fixture
     def harness(self, mocked: S3Client) -> Iterator[Harness]:
         """New buckets."""
