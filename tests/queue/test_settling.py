@@ -98,7 +98,7 @@ def test_two_that_ack_the_same_messages_do_not_wait_for_each_other(on: Stage) ->
             self._lock = threading.Lock()
 
         def acquire(self) -> bool:
-            taken = self._lock.acquire(timeout=5)
+            taken = self._lock.acquire(timeout=20)
             time.sleep(0.05)
             return taken
 
@@ -113,4 +113,4 @@ def test_two_that_ack_the_same_messages_do_not_wait_for_each_other(on: Stage) ->
     begun = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(queue.ack_many, orders)) == [[True, True], [True, True]]
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 19

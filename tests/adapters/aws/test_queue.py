@@ -309,7 +309,8 @@ class TestSpoiledAnswers:
         with pytest.raises(IntegrityError) as caught:
             queue.receive(1, wait=0, lease=1)
         assert caught.value.retryable
-        (again,) = queue.receive(1, wait=1.9, lease=1) or queue.receive(1, wait=1, lease=1)
+        looks = (queue.receive(1, wait=1.9, lease=30) for _ in range(10))
+        (again,) = next(filter(None, looks))
         assert again.body == b"payload"
 
     def test_another_body_than_the_one_sent_is_noticed(

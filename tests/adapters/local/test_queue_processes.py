@@ -194,4 +194,4 @@ def test_an_idle_wait_costs_next_to_nothing(tmp_path: Path) -> None:
     queue = open_queue(tmp_path)
     before = time.process_time()
     queue.receive(1, wait=1.0, lease=30)
-    assert time.process_time() - before < 0.1
+    assert time.process_time() - before < 0.3

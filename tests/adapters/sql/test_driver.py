@@ -110,9 +110,11 @@ def test_a_deleted_queue_takes_its_messages_along_and_nothing_else(make: Make) -
 
 def test_a_lease_ends_by_the_clock_and_its_receipt_with_it(queue: QueueDriver) -> None:
     queue.send([wire()])
+    begun = time.monotonic()
     (first,) = receive(queue, lease=0.2)
-    assert not receive(queue)
-    (second,) = receive(queue, wait=5)
+    early = receive(queue)
+    assert not early or time.monotonic() - begun > 0.15
+    (second,) = early or receive(queue, wait=5)
     assert (second.id, second.attempts) == (first.id, 2)
     assert second.receipt != first.receipt
     assert isinstance(queue.ack([first.receipt])[0], LeaseLost)
@@ -160,14 +162,13 @@ def test_groups_are_handed_out_one_at_a_time_in_order(queue: QueueDriver) -> Non
 
 
 def test_a_message_of_a_group_keeps_its_own_delay(queue: QueueDriver) -> None:
+    begun = time.monotonic()
     queue.send([wire(b"1", group="a"), wire(b"2", group="a", delay=0.6)])
-    sent = time.monotonic()
     (first,) = receive(queue)
     queue.ack([first.receipt])
-    assert not receive(queue)
-    (second,) = receive(queue, wait=5)
+    (second,) = receive(queue) or receive(queue, wait=5)
     assert second.body == b"2"
-    assert 0.4 < time.monotonic() - sent < 5
+    assert time.monotonic() - begun > 0.55
 
 
 def test_groups_lose_nothing_when_senders_and_receivers_race(queue: QueueDriver) -> None:
@@ -256,7 +257,7 @@ def test_peek_shows_what_could_be_received_and_takes_nothing(queue: QueueDriver)
 def test_an_empty_queue_is_waited_for_as_long_as_asked(queue: QueueDriver) -> None:
     begin = time.monotonic()
     assert not receive(queue, wait=0.4)
-    assert 0.4 <= time.monotonic() - begin < 3
+    assert 0.4 <= time.monotonic() - begin < 10
 
 
 @pytest.mark.parametrize("by", ["send", "hand back", "delay", "lease", "ack of its group"])
@@ -269,17 +270,17 @@ def test_a_waiting_receive_wakes_up(make: Make, by: str) -> None:
         "ack of its group": lambda held: other.ack([held.receipt]),
     }.get(by)
     held = None
+    begin = time.monotonic()
     if by in ("hand back", "lease", "ack of its group"):
         queue.send([wire(group="g"), wire(group="g")])
         (held,) = receive(queue, lease=0.5 if by == "lease" else 30)
     elif by == "delay":
         queue.send([wire(delay=0.5)])
-    begin = time.monotonic()
     timer = threading.Timer(0.5, wake, [held]) if wake else None
     if timer:
         timer.start()
-    assert len(receive(queue, 1, wait=10)) == 1
-    assert 0.3 < time.monotonic() - begin < 3
+    assert len(receive(queue, 1, wait=25)) == 1
+    assert 0.3 < time.monotonic() - begin < 15
     if timer:
         timer.join()
 

@@ -176,7 +176,7 @@ class Attempt:
 
     def until(self, true: Callable[[], Any], what: str) -> None:
         """Wait for something to be."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while not true():
             assert time.monotonic() < end, what
             assert self.process is None or self.process.poll() is None, f"no longer: {what}"

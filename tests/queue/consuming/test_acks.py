@@ -12,8 +12,10 @@ from portable.queue.consuming import acks
 from tests.queue.faulty import Stage, refused
 
 
-def test_acks_are_batched_under_load_and_prompt_when_idle(on: Stage) -> None:
-    """Many in one request; a single one within milliseconds."""
+def test_acks_are_batched_under_load_and_prompt_when_idle(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many in one request; a single one without a tick."""
     queue = on.open()
     queue.send_many(range(200))
     assert queue.consume(lambda _: time.sleep(0.001), concurrency=20, max_messages=200).handled
@@ -29,9 +31,10 @@ def test_acks_are_batched_under_load_and_prompt_when_idle(on: Stage) -> None:
         if event.kind == "handled":
             handled.append(time.monotonic())
 
+    monkeypatch.setattr(acks, "TICK_SECONDS", 60.0)
     queue.send("one")
     queue.consume(lambda _: None, concurrency=4, max_messages=1, on_event=event)
-    assert acked[0] - handled[0] < 0.5
+    assert acked[0] - handled[0] < 10
 
 
 def test_an_ack_that_fails_does_not_end_the_loop(on: Stage) -> None:
@@ -60,9 +63,9 @@ def test_no_ack_waits_for_others_when_nobody_is_at_work(
         if len(acked) == 3:
             stop.set()
 
-    give_up = threading.Timer(5, stop.set)
+    give_up = threading.Timer(20, stop.set)
     give_up.start()
     begun = time.monotonic()
     queue.consume(lambda _: None, stop=stop, on_event=event)
     give_up.cancel()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20

@@ -63,7 +63,7 @@ def test_an_empty_queue_ends_a_consumer_that_is_not_to_idle(on: Stage) -> None:
     assert queue.consume(lambda _: None, idle_timeout=0).handled == 3
     begun = time.monotonic()
     assert queue.consume(lambda _: None, idle_timeout=0.3).stopped_by == "idle_timeout"
-    assert 0.25 < time.monotonic() - begun < 3
+    assert 0.25 < time.monotonic() - begun < 20
 
 
 def test_a_long_handler_is_not_idle(on: Stage) -> None:

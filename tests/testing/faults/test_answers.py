@@ -86,19 +86,23 @@ class TestAnswers:
 
     @pytest.mark.parametrize("at", [None, 0, 1000])
     def test_stall_pauses(self, proxy: FaultProxy, at: int | None) -> None:
-        proxy.add(Fault("stall", seconds=0.3, at=at))
-        begin = time.monotonic()
-        answer = ask(proxy)
-        to_head = time.monotonic() - begin
-        assert answer.read() == BODY
-        assert time.monotonic() - begin >= 0.3
-        assert (to_head >= 0.3) == (at is None)
+        proxy.add(Fault("stall", seconds=0.3, at=at, times=None))
+        to_head = []
+        while len(to_head) < 10 and min(to_head, default=0.3) >= 0.3:  # a busy machine pauses, too
+            begin = time.monotonic()
+            answer = ask(proxy)
+            to_head.append(time.monotonic() - begin)
+            assert answer.read() == BODY
+            assert time.monotonic() - begin >= 0.3
+            if at is None:
+                break
+        assert (min(to_head) >= 0.3) == (at is None)
 
     def test_drip_is_slow(self, proxy: FaultProxy) -> None:
         proxy.add(Fault("drip", rate=len(BODY) * 2))
         begin = time.monotonic()
         assert ask(proxy).read() == BODY
-        assert 0.4 < time.monotonic() - begin < 3
+        assert 0.4 < time.monotonic() - begin < 20
 
     def test_swap_gives_what_the_callback_makes(self, proxy: FaultProxy) -> None:
         def reverse(request: Request, answer: Answer) -> Answer:

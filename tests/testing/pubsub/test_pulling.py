@@ -29,9 +29,9 @@ class TestPulling:
         time.sleep(0.1)
         began = time.monotonic()
         publish(publisher, b"x")
-        thread.join(timeout=10)
+        thread.join(timeout=15)
         assert bodies(found) == [b"x"]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
 
     def test_an_empty_pull_ends_with_its_deadline(
         self, subscriber: Any, subscribe: Callable[..., None]

@@ -67,7 +67,7 @@ class TestRequests:
         assert server.requests[-1][1].return_immediately
         began = time.monotonic()
         assert driver.receive(1, wait=0.3, lease=30) == []
-        assert 0.25 < time.monotonic() - began < 3
+        assert 0.25 < time.monotonic() - began < 15
         assert not server.requests[-1][1].return_immediately
 
     def test_a_request_that_hangs_ends_with_the_timeout(
@@ -87,7 +87,7 @@ class TestRequests:
         ):
             with pytest.raises(Unavailable):
                 call()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 19
 
     def test_what_is_stored_is_what_the_message_says(
         self, server: FakePubSub, driver: PubSubQueue
