@@ -87,7 +87,7 @@ class TestAnswers:
     @pytest.mark.parametrize("at", [None, 0, 1000])
     def test_stall_pauses(self, proxy: FaultProxy, at: int | None) -> None:
         proxy.add(Fault("stall", seconds=0.3, at=at, times=None))
-        to_head = []
+        to_head: list[float] = []
         while len(to_head) < 10 and min(to_head, default=0.3) >= 0.3:  # a busy machine pauses, too
             begin = time.monotonic()
             answer = ask(proxy)
