@@ -123,3 +123,25 @@ def test_the_help_of_a_command_says_where_another_programs_line_begins(
     assert "portable queue consume [OPTIONS] -- COMMAND…" in shown
     assert "in the end to the dead letters." in shown
     assert "portable emulate [OPTIONS] [PROVIDER]... [-- COMMAND…]" in run("emulate", "--help").text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('regoin = "eu"', "unknown setting 'regoin' (did you mean 'region' or 'engine'?)"),
+        (
+            "timeout = 3",
+            "unknown setting 'timeout' (did you mean 'read_timeout' or 'connect_timeout'?)",
+        ),
+        ("zzz = 3", "unknown setting 'zzz'"),
+    ],
+)
+def test_an_unknown_setting_is_told_with_what_is_near_and_where_the_rest_is_listed(
+    run: Run, folder: Path, line: str, said: str
+) -> None:
+    """aws has more than thirty, too many to read."""
+    (folder / "portable.toml").write_text(f'[a]\nprovider = "aws"\n{line}\nstorage.bucket = "acme"')
+    outcome = run("ls")
+    assert outcome.code == 2
+    (told,) = (each for each in outcome.err.splitlines() if "unknown setting" in each)
+    assert told.endswith(f"{said}; docs/configuration.md lists the settings of each provider")

@@ -50,30 +50,30 @@ def table(page: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-@pytest.mark.parametrize(
-    ("page", "heading", "settings"),
-    [
-        ("storage.md", "Settings of every bucket", StorageSettings),
-        ("s3-compatible.md", "Settings of `aws`", S3Settings),
-        ("storage.md", "Settings of `local`", LocalSettings),
-        ("storage.md", "Settings of `memory`", MemorySettings),
-        ("azure.md", "Settings of `azure`", AzureSettings),
-        ("gcp.md", "Settings of `gcp`", GcsSettings),
-        ("digitalocean.md", "Settings of `digitalocean`", SpacesSettings),
-        ("queue.md", "Settings of every queue", QueueSettings),
-        ("queue.md", "Queue settings of `local`", LocalQueueSettings),
-        ("queue.md", "Queue settings of `postgres`", PostgresQueueSettings),
-        ("queue.md", "Queue settings of `aws`", SqsSettings),
-        ("queue.md", "Queue settings of `gcp`", PubSubSettings),
-        ("queue.md", "Queue settings of `azure`", AzureQueueSettings),
-        ("compute.md", "Settings of every compute", ComputeSettings),
-        ("compute.md", "Compute settings of `local`", LocalComputeSettings),
-        ("aws.md", "Compute settings of `aws`", Ec2Settings),
-        ("azure.md", "Compute settings of `azure`", AzureVmSettings),
-        ("digitalocean.md", "Compute settings of `digitalocean`", DropletSettings),
-        ("ray.md", "Compute settings of `ray`", RaySettings),
-    ],
-)
+TABLES = [
+    ("storage.md", "Settings of every bucket", StorageSettings),
+    ("s3-compatible.md", "Settings of `aws`", S3Settings),
+    ("storage.md", "Settings of `local`", LocalSettings),
+    ("storage.md", "Settings of `memory`", MemorySettings),
+    ("azure.md", "Settings of `azure`", AzureSettings),
+    ("gcp.md", "Settings of `gcp`", GcsSettings),
+    ("digitalocean.md", "Settings of `digitalocean`", SpacesSettings),
+    ("queue.md", "Settings of every queue", QueueSettings),
+    ("queue.md", "Queue settings of `local`", LocalQueueSettings),
+    ("queue.md", "Queue settings of `postgres`", PostgresQueueSettings),
+    ("queue.md", "Queue settings of `aws`", SqsSettings),
+    ("queue.md", "Queue settings of `gcp`", PubSubSettings),
+    ("queue.md", "Queue settings of `azure`", AzureQueueSettings),
+    ("compute.md", "Settings of every compute", ComputeSettings),
+    ("compute.md", "Compute settings of `local`", LocalComputeSettings),
+    ("aws.md", "Compute settings of `aws`", Ec2Settings),
+    ("azure.md", "Compute settings of `azure`", AzureVmSettings),
+    ("digitalocean.md", "Compute settings of `digitalocean`", DropletSettings),
+    ("ray.md", "Compute settings of `ray`", RaySettings),
+]
+
+
+@pytest.mark.parametrize(("page", "heading", "settings"), TABLES)
 def test_settings_are_documented_with_their_defaults(
     page: str, heading: str, settings: type[ServiceSettings]
 ) -> None:
@@ -87,6 +87,14 @@ def test_settings_are_documented_with_their_defaults(
     ]
     written = {name: default for name, default, _ in table(page, heading)}
     assert written == {f"`{field.name}`": default_of(field) for field in own}
+
+
+def test_the_page_that_errors_name_links_to_each_table() -> None:
+    """An unknown setting is told with it, instead of with all names."""
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    for page, heading, _ in TABLES:
+        anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        assert f"]({page}#{anchor})" in text
 
 
 def default_of(field: dataclasses.Field[object]) -> str:

@@ -54,7 +54,7 @@ def show(session: Session) -> None:
 def _show(session: Session, title: str, service: ShownService) -> None:
     session.line("")
     if service.problem:
-        session.line(f"{title}: can't be used: {service.problem}")
+        session.line(f"{title}: {service.problem}")  # that says which profile can't be used
         return
     session.line(f"{title}  {service.url}  ({service.provider})")
     names = [setting.name for setting in service.settings]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from portable.adapter import ComputeSettings, QueueSettings, StorageSettings
 
+FEW = 12  # so many names are read faster than a page is found
 
 S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
 
@@ -116,8 +117,7 @@ def _check_shared(active: ActiveProfile, problems: Problems) -> None:
     for key, each in given.items():
         if key not in known and each.value is not HIDDEN:
             why = (
-                f"unknown setting {shown(key)}{did_you_mean(key, known | SERVICES)}; "
-                f"{adapter.name!r} takes {listed(known)}"
+                _unknown(key, known, adapter, also=SERVICES)
                 if adapter
                 else f"{shown(key)} is shared by services of one provider, and the profile names "
                 f"none: add `provider`{did_you_mean(key, {'provider'} | SERVICES)}"
@@ -166,8 +166,7 @@ def _values(
         elif name not in fields:
             problems.add(
                 given.origin,
-                f"unknown setting {shown(name)}{did_you_mean(name, fields)}; "
-                f"{service.adapter.name!r} takes {listed(fields)}",
+                _unknown(name, fields, service.adapter),
             )
         elif fields[name].code_only and given.origin != kind.in_code:
             problems.add(
@@ -182,6 +181,17 @@ def _values(
                 near = did_you_mean(name, SERVICES) if isinstance(given.value, Mapping) else ""
                 problems.add(given.origin, f"{name!r} {error}{near}")
     return values
+
+
+def _unknown(name: str, known: Iterable[str], adapter: Adapter, *, also: Iterable[str] = ()) -> str:
+    names = set(known)
+    near = did_you_mean(name, names | set(also), most=3)
+    rest = (
+        f"{adapter.name!r} takes {listed(names)}"
+        if len(names) <= FEW
+        else "docs/configuration.md lists the settings of each provider"
+    )
+    return f"unknown setting {shown(name)}{near}; {rest}"
 
 
 def _value(field: Field, given: Given) -> object:
