@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 import os
 import sys
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from portable.compute.arguments import name_of
 from portable.compute.records import loaded
 from portable.errors import IntegrityError, InvalidArgument, MissingDependency
 
@@ -42,8 +44,9 @@ def pickled(function: Callable[..., Any], items: Iterable[Any] | None) -> Pickle
 
     Raises:
         MissingDependency: cloudpickle isn't installed.
-        InvalidArgument: one of them can't be pickled.
+        InvalidArgument: one of them can't be pickled, or the function can't be called so.
     """
+    _check_call(function, each=items is not None)
     try:
         import cloudpickle
     except ModuleNotFoundError as error:
@@ -66,6 +69,24 @@ def pickled(function: Callable[..., Any], items: Iterable[Any] | None) -> Pickle
         return Pickled(
             body, tuple(dumped(item, f"item {index}") for index, item in enumerate(items))
         )
+
+
+def _check_call(function: Callable[..., Any], *, each: bool) -> None:
+    """Raise where the call can only fail; *each*: it is called with one item."""
+    try:
+        # A wrapper takes what it takes, not what it was made from.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):  # some of those that are written in C
+        return
+    try:
+        signature.bind(*([None] if each else []))
+    except TypeError as error:
+        how, advice = (
+            ("with one item", "where it takes several arguments, write lambda item: f(*item)")
+            if each
+            else ("without arguments", "give it what it needs: functools.partial(f, …)")
+        )
+        raise InvalidArgument(f"{name_of(function)} is called {how}: {error}; {advice}") from None
 
 
 @contextmanager

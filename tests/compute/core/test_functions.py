@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pickle
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -69,7 +71,82 @@ def test_what_can_not_be_pickled_is_named() -> None:
 def test_a_module_that_somebody_else_registered_stays_so(module: ModuleType) -> None:
     cloudpickle.register_pickle_by_value(module)
     try:
-        pickled(module.double, None)
+        pickled(module.double, [])
         assert "module_here" in cloudpickle.list_registry_pickle_by_value()
     finally:
         cloudpickle.unregister_pickle_by_value(module)
+
+
+class Scorer:
+    def __call__(self, page: int, *, weight: float) -> float:
+        return page * weight
+
+
+def needs_one(lr: float) -> float:
+    return lr
+
+
+@functools.wraps(needs_one)
+def gives_it() -> float:
+    return needs_one(0.1)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (needs_one, "needs_one is called without arguments: missing a required argument: 'lr'"),
+        (Scorer(), "Scorer is called without arguments: missing a required argument: 'page'"),
+        (functools.partial(pow, 2), "missing a required argument: 'exp'"),
+    ],
+)
+def test_a_function_that_needs_arguments_is_refused_before_it_is_sent(
+    function: Callable[..., object], said: str
+) -> None:
+    """In the job it would fail after a machine was paid for."""
+    with pytest.raises(InvalidArgument, match=re.escape(said)) as caught:
+        pickled(function, None)
+    assert "functools.partial" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: 1, "is called with one item: too many positional arguments"),
+        (lambda a, b: a + b, "is called with one item: missing a required argument: 'b'"),
+        (Scorer(), "is called with one item: missing a required argument: 'weight'"),
+    ],
+)
+def test_a_function_that_doesnt_take_one_item_is_refused(
+    function: Callable[..., object], said: str
+) -> None:
+    """Before any item is looked at; a tuple isn't unpacked."""
+
+    def items() -> Iterator[int]:
+        raise AssertionError("asked for")
+        yield
+
+    with pytest.raises(InvalidArgument, match=re.escape(said)) as caught:
+        pickled(function, items())
+    assert "lambda item: f(*item)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("function", "items"),
+    [
+        (needs_one, [0.1]),
+        (functools.partial(needs_one, 0.1), None),
+        (functools.partial(Scorer(), weight=1), [3]),
+        (gives_it, None),
+        (lambda *items, **named: 0, [1]),
+        (lambda item=0: item, None),
+        (str, ["no signature"]),
+        (dict, None),
+        (min, [[1, 2]]),
+        (Scorer, None),
+    ],
+)
+def test_what_can_be_called_or_cant_be_told_is_sent(
+    function: Callable[..., object], items: list[object] | None
+) -> None:
+    """Builtins may have no signature, and a decorator's wrapper takes what it takes."""
+    assert pickled(function, items).function
