@@ -13,9 +13,15 @@ from typing import Any
 import pytest
 
 from portable.aio import compute as module
-from portable.aio.compute import AsyncCompute, AsyncJob
-from portable.compute import Compute, Job
-from portable.errors import InvalidArgument, JobFailed, JobNotFound
+from portable.aio.compute import AsyncCompute, AsyncInstance, AsyncInstances, AsyncJob
+from portable.compute import Compute, Instance, Instances, Job
+from portable.errors import (
+    InstanceNotFound,
+    InvalidArgument,
+    JobFailed,
+    JobNotFound,
+    Unsupported,
+)
 from portable.testing.targets.local_compute import open_local_compute
 
 PATIENCE_SECONDS = 10.0
@@ -37,11 +43,18 @@ def methods(kind: type) -> dict[str, Callable[..., object]]:
 
 TWINS = [
     (name, blocking, awaited)
-    for blocking, awaited in ((Compute, AsyncCompute), (Job, AsyncJob))
+    for blocking, awaited in (
+        (Compute, AsyncCompute),
+        (Job, AsyncJob),
+        (Instances, AsyncInstances),
+        (Instance, AsyncInstance),
+    )
     for name in methods(blocking)
 ]
 RETURNS = {
     "Job": "AsyncJob",
+    "Instance": "AsyncInstance",
+    "Iterator[Instance]": "AsyncIterator[AsyncInstance]",
     "Iterator[T]": "AsyncIterator[T]",
     "Iterator[Job]": "AsyncIterator[AsyncJob]",
     "Iterator[str]": "AsyncIterator[str]",
@@ -53,6 +66,8 @@ TOLD = ("record", "status", "exit_code", "cost", "tasks")
 def test_every_method_has_a_twin() -> None:
     assert methods(AsyncCompute).keys() == methods(Compute).keys()
     assert methods(AsyncJob).keys() == {*methods(Job), *TOLD}
+    assert methods(AsyncInstances).keys() == methods(Instances).keys()
+    assert methods(AsyncInstance).keys() == methods(Instance).keys()
 
 
 @pytest.mark.parametrize(("name", "blocking", "awaited"), TWINS)
@@ -108,6 +123,29 @@ async def _value(aio: AsyncCompute, n: int) -> object:
 
 async def _next(lines: AsyncIterator[str]) -> str:
     return await anext(lines)
+
+
+def test_machines_without_jobs(compute: Compute) -> None:
+    """Made, found, waited for and ended, by the place's twin and by a handle's own calls."""
+
+    async def main() -> None:
+        instances = AsyncCompute(compute).instances
+        made = await instances.create("vm", boot="sleep 60", tags={"team": "a"})
+        assert (await made.wait("running")).state == made.info.state == "running"
+        assert [each.id async for each in instances.list({"team": "a"})] == [made.id]
+        assert [each.id async for each in instances.list({"team": "b"})] == []
+        found = await instances.get(made.id)
+        assert (await found.refresh()).name == "vm"
+        await found.terminate()
+        assert (await made.wait("terminated")).state == "terminated"
+        await instances.terminate(made.id)
+        with pytest.raises(Unsupported):
+            await instances.stop(made.id)
+        with pytest.raises(InstanceNotFound):
+            await instances.get("nope")
+
+    asyncio.run(main())
+    assert isinstance(module.instances, AsyncInstances)
 
 
 def test_a_log_is_followed_while_other_tasks_run(compute: Compute, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from portable.aio._each import each
+from portable.aio._instances import AsyncInstances
 from portable.aio._job import AsyncJob
 from portable.aio._listing import Ahead
 from portable.aio._threads import ask, finish
@@ -26,7 +27,7 @@ class AsyncCompute:
     ends its job first.
 
     Attributes:
-        compute: The place itself, with what isn't a job's: `instances`, `capabilities`, `native`.
+        compute: The place itself, with what isn't asked for: `capabilities`, `native`.
     """
 
     def __init__(self, compute: Compute) -> None:
@@ -44,6 +45,11 @@ class AsyncCompute:
     def provider(self) -> str:
         """The adapter's name."""
         return self.compute.provider
+
+    @property
+    def instances(self) -> AsyncInstances:
+        """As `Compute.instances`."""
+        return AsyncInstances(self.compute.instances)
 
     async def close(self) -> None:
         """As `Compute.close`."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from portable import compute
 from portable.aio._compute import AsyncCompute
+from portable.aio._instances import AsyncInstance, AsyncInstances
 from portable.aio._job import AsyncJob
 
 _compute = AsyncCompute(compute._compute)
 
+instances = _compute.instances
 job = _compute.job
 jobs = _compute.jobs
 map = _compute.map
@@ -33,7 +35,10 @@ def open_compute(name_or_url: str | None = None) -> AsyncCompute:
 
 __all__ = [
     "AsyncCompute",
+    "AsyncInstance",
+    "AsyncInstances",
     "AsyncJob",
+    "instances",
     "job",
     "jobs",
     "map",
