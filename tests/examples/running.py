@@ -13,6 +13,8 @@ MARK = "=== "
 
 _IN_TURN = f"""
 import os, runpy, sys
+from portable.compute import shelf
+shelf.SETTLE_SECONDS = 0.5  # a look and a write take no second on this machine
 for word in sys.argv[1:]:
     script, machines = word.rsplit("=", 1)
     os.environ["PORTABLE_COMPUTE_MACHINES"], sys.argv = machines, [script]
