@@ -33,7 +33,10 @@ def add_to(app: typer.Typer) -> None:
 def list_objects(
     session: Session,
     prefix: Annotated[
-        str, typer.Argument(help="A folder or object; a * at the end: keys that begin so.")
+        str,
+        typer.Argument(
+            metavar="PREFIX", help="A folder or object; a * at the end: keys that begin so."
+        ),
     ] = "",
     long: Annotated[bool, typer.Option("--long", "-l", help="Size and time too.")] = False,
     recursive: Annotated[

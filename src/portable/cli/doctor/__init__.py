@@ -33,7 +33,10 @@ def doctor(
     session: Session,
     bucket: Annotated[
         str | None,
-        typer.Argument(help="A bucket's name in the profile, or its URL; else the profile's own."),
+        typer.Argument(
+            metavar="BUCKET",
+            help="A bucket's name in the profile, or its URL; else the profile's own.",
+        ),
     ] = None,
     queue: Which = None,
 ) -> None:

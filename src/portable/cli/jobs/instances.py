@@ -63,7 +63,7 @@ def get(session: Session, ids: Ids, where: Where = None) -> None:
 def create(
     session: Session,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Its name; made by chance unless given.")
+        str | None, typer.Argument(metavar="NAME", help="Its name; made by chance unless given.")
     ] = None,
     where: Where = None,
     cpus: Cpus = 1,

@@ -32,7 +32,7 @@ def send(
     session: Session,
     bodies: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BODY…]", help="JSON, a message each; else stdin is one."),
+        typer.Argument(metavar="BODY", help="JSON, a message each; else stdin is one."),
     ] = None,
     queue: Which = None,
     lines: Annotated[
