@@ -67,9 +67,9 @@ def open_bucket(moto: S3Server, proxy: FaultProxy) -> Iterator[Open]:
                 endpoint=proxy.endpoint,
                 region="us-east-1",
                 attempts=1,
-                deadline=8.0,
-                read_timeout=2.0,
-                connect_timeout=2.0,
+                deadline=30.0,
+                read_timeout=10.0,
+                connect_timeout=10.0,
             )
             settings = replace(usual, **changed)
             surroundings = Surroundings(sleep=lambda _: None)

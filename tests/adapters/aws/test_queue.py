@@ -94,9 +94,9 @@ def open_queue(proxy: FaultProxy) -> Iterator[Open]:
                 name=f"q{time.monotonic_ns()}",
                 region="us-east-1",
                 endpoint=proxy.endpoint,
-                read_timeout=2.0,
-                connect_timeout=2.0,
-                deadline=8.0,
+                read_timeout=10.0,
+                connect_timeout=10.0,
+                deadline=30.0,
             )
             queue = SQSQueue(replace(usual, **changed))
             stack.callback(queue.close)

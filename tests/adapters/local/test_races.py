@@ -163,7 +163,7 @@ def test_a_forked_child_does_not_keep_its_parents_lock(plain: Store) -> None:
         holder.join()
         done = threading.Thread(target=lambda: plain.put("a", b"2"))
         done.start()
-        done.join(5)
+        done.join(20)
         assert not done.is_alive()
     finally:
         os.kill(child, 9)
