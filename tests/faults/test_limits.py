@@ -36,7 +36,7 @@ def _fault(stage: Stage, way: str) -> Fault:
         return Fault("status", answer=stage.dialect.failed, times=None)
     if way == "lost":
         return Fault("lost", times=None)
-    return Fault("stall", seconds=3 * READ_TIMEOUT, times=None)
+    return Fault("stall", seconds=3.0, times=None)  # a machine may pause for half of it
 
 
 def _seconds(call: Callable[[Bucket], object], bucket: Bucket) -> tuple[float, Exception | None]:
