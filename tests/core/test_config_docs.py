@@ -49,9 +49,8 @@ def test_the_file_on_the_page_works(
     assert getattr(settings, "region", "eu-west-1") == "eu-west-1"
 
 
-ROWS = re.findall(
-    r"^\| `([a-z]+)` \|([^|]*)\|([^|]*)\|([^|]*)\|$", PAGE.read_text("utf-8"), re.MULTILINE
-)
+URLS = PAGE.read_text("utf-8").partition("\n## URLs\n")[2].partition("\n## ")[0]
+ROWS = re.findall(r"^\| `([a-z]+)` \|([^|]*)\|([^|]*)\|([^|]*)\|$", URLS, re.MULTILINE)
 COLUMNS: Mapping[ServiceName, Callable[[str], Any]] = {
     "storage": resolve_storage,
     "queue": resolve_queue,
