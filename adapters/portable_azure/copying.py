@@ -43,7 +43,7 @@ def find_source(
     return Source(headers) if len(url) <= URL_MAX else None
 
 
-def ranges(size: int) -> Iterator[tuple[int, str]]:
-    """The blocks of a copy: each one's number, and its bytes as the service wants them told."""
+def spans(size: int) -> Iterator[tuple[int, int, int]]:
+    """The blocks of a copy: each one's number, where it starts, and where it ends."""
     for number, start in enumerate(range(0, size, BLOCK), 1):
-        yield number, f"bytes={start}-{min(start + BLOCK, size) - 1}"
+        yield number, start, min(start + BLOCK, size)

@@ -46,7 +46,7 @@ from portable_azure.blocks import (
 )
 from portable_azure.body import AzureRead
 from portable_azure.client import Client
-from portable_azure.copying import WHOLE_MAX, Source, find_source, ranges
+from portable_azure.copying import WHOLE_MAX, Source, find_source, spans
 from portable_azure.credentials import Access
 from portable_azure.limits import capabilities
 from portable_azure.settings import AzureSettings
@@ -68,8 +68,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 THREADS = 16
-
-YOUNG = timedelta(hours=1)  # what an upload is that nobody drops as a stale one
 
 
 class AzureStorage:
@@ -201,8 +199,7 @@ class AzureStorage:
     def commit(
         self, key: str, upload: str, parts: Sequence[UploadedPart], crc32: int, write: WriteOptions
     ) -> StoredObject:
-        if datetime.now(UTC) - began(upload) > YOUNG:
-            self._check_held(key, parts)
+        self._check_held(key, parts)
         body = commit_body(part.tag for part in parts)
         headers = {"content-md5": md5(body), **described(write), **conditional(write)}
         try:
@@ -287,9 +284,9 @@ class AzureStorage:
         return {part.tag for part in parts} <= {block.name for block in self._blocks(key)}
 
     def _check_held(self, key: str, parts: Sequence[UploadedPart]) -> None:
-        """Somebody may have given up an old upload: a block of a byte is then in each one's place."""
+        """Somebody may have given up the upload: a block of a byte is then in each one's place."""
         held = {block.name: block.size for block in self._blocks(key)}
-        if any(held.get(part.tag, 0) < part.size for part in parts):
+        if any(held.get(part.tag, part.size) < part.size for part in parts):
             raise NotFound("parts of the upload were dropped meanwhile; nothing was published")
 
     def _delete(self, key: str, if_match: str | None = None) -> None:
@@ -332,8 +329,8 @@ class AzureStorage:
         """More than one copy takes: blocks from the source, put together as in an upload."""
         upload = new_upload()
 
-        def stage(number_and_range: tuple[int, str]) -> UploadedPart:
-            number, part = number_and_range
+        def stage(block: tuple[int, int, int]) -> UploadedPart:
+            number, start, end = block
             name = block_name(upload, number)
             query = {"comp": "block", "blockid": name}
             self._client.send(
@@ -341,22 +338,20 @@ class AzureStorage:
                 target,
                 201,
                 query=query,
-                headers={"x-ms-source-range": part, **place.headers},
+                headers={"x-ms-source-range": f"bytes={start}-{end - 1}", **place.headers},
                 body=b"",
             )
-            return UploadedPart(number, name, 0, 0)
+            return UploadedPart(number, name, end - start, 0)
 
         write = WriteOptions(content_type=source.content_type or "", metadata=source.metadata or {})
         try:
             # None may still be under way when the rest is aborted.
-            parts = results([self._pool.submit(stage, each) for each in ranges(source.size)])
+            parts = results([self._pool.submit(stage, each) for each in spans(source.size)])
             stored = self.commit(target, upload, parts, 0, write)
         except BaseException:
             self.abort(target, upload)
             raise
-        return replace(
-            stored, size=source.size, content_type=source.content_type, metadata=source.metadata
-        )
+        return replace(stored, content_type=source.content_type, metadata=source.metadata)
 
     def _same_server(self, other: AzureStorage) -> bool:
         """One account: the target's service must reach the source."""

@@ -120,8 +120,8 @@ class Azure(Dialect):
     not_now = BUSY
     with_answer = frozenset({"get", "list", "blocks"})
     with_body = frozenset({"put", "part", "commit"})
-    # They are looked at where a list of them was refused, and once more to drop them.
-    asked_again = frozenset(
+    # They are looked at before a list of them is sent, where it was refused, and to drop them.
+    asked_again = asked_twice = frozenset(
         ("blocks", operation)
         for operation in (
             "put 17 MiB",

@@ -83,6 +83,8 @@ class Dialect(ABC):
         with_body: Those with a body whose every bit is guarded.
         asked_again: Kinds of requests, by the operation, that are part of two of its steps, the
             second of which asks once more when the first has used up its attempts.
+        asked_twice: Those that each attempt of a step may send twice, or that are part of two steps
+            with attempts of their own.
         leaves: Kinds of requests, by the operation, that drop what is no longer needed: where one
             fails, one object is there until `abort_stale_uploads`.
         writes: The engine carries writes, too; else those are the SDK's, and tried there.
@@ -104,6 +106,7 @@ class Dialect(ABC):
     with_answer: ClassVar[frozenset[str]]
     with_body: ClassVar[frozenset[str]]
     asked_again: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    asked_twice: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     leaves: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     writes: ClassVar[bool] = True
     reported: ClassVar[Mapping[tuple[str, str], str]] = {}

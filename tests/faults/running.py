@@ -217,7 +217,9 @@ def too_many(outcome: Outcome, dialect: Dialect) -> bool:
     server's own digest, which may have to be asked for: those are attempts of another sort.
     """
     cell = outcome.cell
-    allowed = ATTEMPTS + ((outcome.kind, cell.operation) in dialect.asked_again)
+    request = outcome.kind, cell.operation
+    steps = 1 + (request in dialect.asked_twice)
+    allowed = ATTEMPTS * steps + (request in dialect.asked_again)
     if cell.row in SPOILING and outcome.kind in ("get", "stat"):
         allowed = max(allowed, 2 * REREADS)
     return outcome.most > allowed

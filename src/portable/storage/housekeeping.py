@@ -116,7 +116,8 @@ class Housekeeping(Folders):
         They hold parts that cost money and that no listing shows.
 
         Args:
-            older_than: Seconds; younger ones may still be under way.
+            older_than: Seconds; younger ones may still be under way, and are kept. 0 ends every
+                unfinished upload, those under way too: whoever sends one gets `NotFound`.
 
         Returns:
             How many were dropped.
