@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from portable import errors
-from portable.cli.failures import EXIT_CODES, exit_code
+from portable.cli.failures import EXIT_CODES, exit_code, tell
 from portable.errors import PortableError
 from portable_memory.storage import MemoryStorage
 from tests.cli.conftest import Run
@@ -152,3 +152,12 @@ def test_a_group_alone_shows_its_help_and_no_empty_error(run: Run, group: str) -
     outcome = run(group)
     assert (outcome.code, outcome.err) == (2, "")
     assert "Commands" in outcome.text
+
+
+def test_a_foreign_keys_control_characters_stay_out_of_errors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """They could clear the screen, or write what isn't so over it."""
+    tell("s3://b/\x1b[2Jkey\x07: one line\nand another", hint="a\x1bb")
+    written = capsys.readouterr().err
+    assert written == "error: s3://b/\\x1b[2Jkey\\x07: one line\nand another\nhint: a\\x1bb\n"

@@ -97,7 +97,10 @@ class KeyboardInterrupted(typer.TyperException):
 
 
 def tell(line: str, *, hint: str = "") -> None:
-    """Write ``error: …`` to stderr, red where it is a terminal."""
+    """Write ``error: …`` to stderr, red where it is a terminal, with nothing that moves its cursor."""
+    from portable.cli.session import without_controls
+
+    line, hint = ("\n".join(map(without_controls, text.split("\n"))) for text in (line, hint))
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.text import Text

@@ -103,7 +103,7 @@ class Session:
     def note(self, text: str) -> None:
         """Say what was done, unless nobody wants to know."""
         if not (self.options.quiet or self.as_json):
-            sys.stderr.write(_without_controls(text) + "\n")
+            sys.stderr.write(without_controls(text) + "\n")
 
     @property
     def shows_progress(self) -> bool:
@@ -127,10 +127,11 @@ def _profile(name: str, written: str) -> Iterator[None]:
 
 def printable(text: str) -> str:
     """*text* for stdout: a foreign key's control characters don't reach a terminal."""
-    return _without_controls(text) if sys.stdout.isatty() else text
+    return without_controls(text) if sys.stdout.isatty() else text
 
 
-def _without_controls(text: str) -> str:
+def without_controls(text: str) -> str:
+    """*text* with what isn't printable as escapes, line ends too."""
     if text.isprintable():
         return text
     return "".join(
