@@ -13,6 +13,7 @@ import pytest
 
 from portable.errors import InvalidArgument, LeaseLost, PortableError, Unavailable
 from portable.queue import Message, Queue
+from portable.queue.consuming import heartbeat
 from portable.queue.driver import WireMessage
 from portable.retry import Surroundings
 from portable.testing.faults import Answer, Fault, FaultProxy, Request
@@ -242,21 +243,22 @@ def _patiently(queue: Queue) -> Any:
 
 
 def test_a_renewal_that_hangs_loses_no_lease(
-    settings: AzureQueueSettings, queue_proxy: FaultProxy
+    settings: AzureQueueSettings, queue_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked for again on another connection, long before the first one's read times out."""
     make: Any = StorageQueue
-    patient = replace(settings, read_timeout=30.0, lease=2.0)
+    monkeypatch.setattr(heartbeat, "BEATS_PER_LEASE", 60)  # no pause outlives such a lease
+    patient = replace(settings, read_timeout=60.0, lease=30.0)
     queue = Queue(make, patient, provider="azure", payloads=None)
     queue.send("x")
     over = threading.Event()
     rule = queue_proxy.add(
-        Fault("pass", match=OPERATIONS["extend"], before=lambda _: over.wait(10))
+        Fault("pass", match=OPERATIONS["extend"], before=lambda _: over.wait(30))
     )
     renewed: list[bool] = []
 
     def handle(message: Message) -> None:
-        ends, until = message._ends, time.monotonic() + 6
+        ends, until = message._ends, time.monotonic() + 20
         while message._ends == ends and time.monotonic() < until:
             time.sleep(0.02)
         renewed.append(message._ends > ends)
