@@ -157,7 +157,9 @@ def _translated(path: Path) -> Iterator[None]:
         raise PermissionDenied(f"the local file {str(path)!r} can't be written: {error}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"the disk is full, there is no space for {str(path)!r}: {error}") from error
+            raise NoSpace(
+                f"the disk is full, there is no space for {str(path)!r}: {error}"
+            ) from error
         raise PortableError(f"the local file {str(path)!r} can't be written: {error}") from error
     except ValueError as error:  # a NUL in the path
         raise InvalidArgument(f"{str(path)!r} is no path: {error}") from error
