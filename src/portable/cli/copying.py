@@ -72,7 +72,8 @@ def copy(
     """Copy files into a bucket, objects to files, or objects between buckets.
 
     A path without [bold]://[/bold] is a file here: write [bold]portable://KEY[/bold] for the
-    profile's bucket, [bold]portable://@PROFILE:/KEY[/bold] for another profile's. Nothing is ever there in part: a copy that fails leaves what was there.
+    profile's bucket, [bold]portable://@PROFILE:/KEY[/bold] for another profile's. Nothing is ever
+    there in part: a copy that fails leaves what was there.
     """
     write = WriteOptions(
         content_type=content_type, metadata=pairs(metadata or [], "--metadata"), if_absent=if_absent

@@ -78,12 +78,14 @@ class Session:
         """The bucket that *address* is in, the same one each time."""
         which = address.profile, address.bucket
         if which not in self._buckets:
+            from portable.config.secrets import shown_name
             from portable.storage.active import open_bucket
 
             if address.profile is None:
                 self._buckets[which] = open_bucket(address.bucket)
             else:
-                with _profile(address.profile, f"'{SCHEME}://@{address.profile}:…'"):
+                written = f"'{SCHEME}://@{shown_name(address.profile)}:…'"
+                with _profile(address.profile, written):
                     self._buckets[which] = open_bucket(address.bucket)
         return self._buckets[which]
 

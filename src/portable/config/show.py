@@ -60,10 +60,14 @@ def describe() -> Description:
     """Describe the configuration as it is now. Nothing is sent, and no SDK is imported.
 
     Raises:
-        ConfigError: there is no active profile. What is wrong with one service is told in it.
+        ConfigError: there is no active profile, or its file is refused. What else is wrong with
+            one service is told in it.
     """
     configured = state.configured()
     active = active_profile(configured, state.in_block.get())
+    if active.file and active.file.refused:
+        resolve_in(STORAGE, active, None, configured.of(STORAGE))  # tells what is wrong there, too
+        active.problems().raise_any()
     return Description(
         profile=active.name,
         chosen=active.chosen,

@@ -201,6 +201,23 @@ class TestRenewals:
         assert isinstance(answer, LeaseLost)
         assert time.monotonic() - begun < 10
 
+    def test_a_lease_that_is_lost_costs_no_other(self) -> None:
+        """The others' answers count at once, and not when the first request ends."""
+        asked: list[int] = []
+        over = threading.Event()
+
+        def extend() -> list[str | PortableError]:
+            asked.append(1)
+            if len(asked) == 1:
+                over.wait(20)
+            return ["one", LeaseLost("gone"), "two"]
+
+        one, lost, two = Renewals(0.02).ask(extend, 20.0)
+        assert not over.is_set()
+        over.set()
+        assert (one, two) == ("one", "two")
+        assert isinstance(lost, LeaseLost)
+
     def test_what_a_request_raises_is_raised(self) -> None:
         with pytest.raises(Unavailable, match="no connection"):
             Renewals(30.0).ask(_refuse, 30.0)
@@ -218,7 +235,7 @@ class TestRenewals:
         with pytest.raises(Unavailable) as caught:
             renewals.ask(hangs, 0.1)
         assert caught.value.ambiguous
-        assert caught.value.retryable
+        assert not caught.value.retryable
         while len(hanging) < AT_ONCE:
             with pytest.raises(Unavailable):
                 renewals.ask(hangs, 0.1)

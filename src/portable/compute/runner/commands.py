@@ -85,9 +85,10 @@ class Commands:
 
     def reap(self) -> None:
         """See which have ended; what they leave behind in their group ends with them."""
-        for running in list(self._running.values()):
-            if has_ended(running.process):
-                self._end(running)
+        ended = [each for each in self._running.values() if has_ended(each.process)]
+        asked = any(each.process.returncode in TERMINATED for each in ended) and self._is_told()
+        for running in ended:
+            self._end(running, is_asked=asked and running.process.returncode in TERMINATED)
 
     def _found(self) -> bytes | None:
         """Where the command is, looked for once; `None` where that depends on the task's folder."""
@@ -134,7 +135,7 @@ class Commands:
             running.lines.add(data)
         return bool(data)
 
-    def _end(self, running: _Running) -> None:
+    def _end(self, running: _Running, *, is_asked: bool) -> None:
         process = running.process
         del self._running[process.pid]
         left = LEFT_MAX  # an escaped process may go on talking
@@ -145,8 +146,7 @@ class Commands:
             running.output.close()
         running.lines.end()
         seconds = time.monotonic() - running.began
-        asked = process.returncode in TERMINATED and self._is_told()
-        reason = ((running.is_signalled or asked) and self._loop.reason) or "exit"
+        reason = ((running.is_signalled or is_asked) and self._loop.reason) or "exit"
         self._ended(running.index, process.returncode, reason, seconds)
 
     def _is_told(self) -> bool:

@@ -30,10 +30,10 @@ class Renewals:
         self._room = threading.BoundedSemaphore(AT_ONCE)
 
     def ask(self, extend: Callable[[], Answers], seconds: float) -> Answers:
-        """The first answer by which no lease is lost, or what the last request came to.
+        """The first answer that not every lease is lost, or what the last request came to.
 
         Raises:
-            Unavailable: there was no answer within *seconds*.
+            Unavailable: there was no answer within *seconds*, in which it was asked again and again.
             PortableError: raised by the last of the requests.
         """
         until = time.monotonic() + seconds
@@ -48,7 +48,7 @@ class Renewals:
                 hanging -= 1
                 if not hanging or _is_good(outcome):
                     return outcome.result()
-        raise Unavailable(f"no answer within {seconds:.1f} s", ambiguous=True)
+        raise Unavailable(f"no answer within {seconds:.1f} s", ambiguous=True, retryable=False)
 
     def _begin(self, extend: Callable[[], Answers], outcomes: SimpleQueue[Future[Answers]]) -> None:
         """Send a request, in a thread of its own, which nothing waits for at the end."""
@@ -77,6 +77,6 @@ def _next(outcomes: SimpleQueue[Future[Answers]], until: float) -> Future[Answer
 
 
 def _is_good(outcome: Future[Answers]) -> bool:
-    return outcome.exception() is None and not any(
+    return outcome.exception() is None and not all(
         isinstance(answer, LeaseLost) for answer in outcome.result()
     )
