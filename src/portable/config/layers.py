@@ -182,14 +182,19 @@ def _read(
 
 
 def _read_url(kind: Kind, url: str, place: Place, problems: Problems) -> Service:
+    settings: Mapping[str, object]
     try:
         adapter, settings = parse_url(url, kind)
     except BadURL as error:
         seen = "" if place.text.startswith("URL ") else f"URL {shown_url(url)}: "
-        raise problems.last(place.text, f"{seen}{error}") from None
+        for sentence in error.sentences:
+            problems.add(place.text, f"{seen}{sentence}")
+        if error.rest is None:
+            raise problems.error() from None
+        adapter, settings = error.rest
     given = {
-        key: Given(text, place.text, text=True, folder=place.folder)
-        for key, text in settings.items()
+        key: Given(value, place.text, text=True, folder=place.folder)
+        for key, value in settings.items()
     }
     return Service(adapter, given, place.text)
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from portable import discovery
 from portable.adapter import Adapter, Scheme
 from portable.config.kinds import STORAGE, Kind
-from portable.config.secrets import is_secret_key, looks_secret, remedy, shown
+from portable.config.secrets import HIDDEN, is_secret_key, looks_secret, remedy, shown
 from portable.errors import ConfigError
 
 
 class BadURL(Exception):
-    """What is wrong with a URL, in words that hold no secret."""
+    """What is wrong with a URL, in words that hold no secret.
+
+    Attributes:
+        sentences: One for each problem.
+        rest: What `parse_url` would return, with `HIDDEN` for what was refused, so that more can be
+            found; `None` if that can't be told.
+    """
+
+    def __init__(
+        self, *sentences: str, rest: tuple[Adapter, Mapping[str, object]] | None = None
+    ) -> None:
+        super().__init__("; ".join(sentences))
+        self.sentences = sentences
+        self.rest = rest
 
 
 def is_url(text: str) -> bool:
@@ -65,19 +79,39 @@ def _settings(rest: str, scheme: Scheme, adapter: Adapter, kind: Kind) -> dict[s
         raise BadURL(f"a URL of a {kind.one} of {adapter.name!r} ends with its name, without '/'")
     if path:
         found[scheme.path] = path
-    for pair in query.split("&") if query else ():
-        raw, equals, value = pair.partition("=")
-        key = _decoded(raw)
-        if is_secret_key(key) or looks_secret(f"?{_decoded(pair)}"):
-            raise BadURL(f"setting {shown(key)} is a secret: {remedy(adapter.credentials)}")
-        if not key or not equals:
-            raise BadURL("settings after '?' are written name=value, joined by '&'")
-        if key in found:
-            raise BadURL(f"setting {shown(key)} is in it twice")
-        found[key] = _decoded(value)
-    if any(looks_secret(value) for value in found.values()):
-        raise BadURL(f"it has a secret in it: {remedy(adapter.credentials)}")
+    wrong = _add_query(found, query, adapter)
+    hidden = {name: HIDDEN for name, value in found.items() if looks_secret(value)}
+    if hidden:
+        wrong.append(f"it has a secret in it: {remedy(adapter.credentials)}")
+    if wrong:
+        raise BadURL(*wrong, rest=(adapter, {**found, **hidden}))
     return found
+
+
+def _add_query(found: dict[str, str], query: str, adapter: Adapter) -> list[str]:
+    """Add the good ones of the settings after ``?``, and say what is wrong with the others."""
+    wrong: list[str] = []
+    for pair in query.split("&") if query else ():
+        try:
+            key, value = _setting(pair, adapter)
+        except BadURL as error:
+            wrong += error.sentences
+            continue
+        if key in found:
+            wrong.append(f"setting {shown(key)} is in it twice")
+        else:
+            found[key] = value
+    return wrong
+
+
+def _setting(pair: str, adapter: Adapter) -> tuple[str, str]:
+    raw, equals, value = pair.partition("=")
+    key = _decoded(raw)
+    if is_secret_key(key) or looks_secret(f"?{_decoded(pair)}"):
+        raise BadURL(f"setting {shown(key)} is a secret: {remedy(adapter.credentials)}")
+    if not key or not equals:
+        raise BadURL("settings after '?' are written name=value, joined by '&'")
+    return key, _decoded(value)
 
 
 def _decoded(text: str) -> str:

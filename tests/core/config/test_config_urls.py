@@ -99,6 +99,38 @@ def test_an_error_about_a_url_names_the_url() -> None:
         resolve_storage("nim://acme?regoin=eu")
 
 
+def test_one_error_tells_all_that_is_wrong_with_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused in it hides nothing beside it, and isn't told of twice."""
+    url = "nim://acme?token=hunter2&regoin=eu&tier=hot&tier=cold&retries=no&x&public=%zz"
+    monkeypatch.setenv("PORTABLE_STORAGE", url)
+    for name_or_url in (url, None):
+        with pytest.raises(ConfigError) as caught:
+            resolve_storage(name_or_url)
+        assert "hunter2" not in str(caught.value)
+        _, *lines = str(caught.value).splitlines()
+        found = (
+            "'token' is a secret",
+            "'tier' is in it twice",
+            "written name=value",
+            "two hexadecimal digits",
+            "unknown setting 'regoin' (did you mean 'region'",
+            "'retries' must be",
+        )
+        assert len(lines) == len(found)
+        for line, words in zip(lines, found, strict=True):
+            assert words in line
+
+
+@pytest.mark.parametrize(
+    "url", ["nim://AKIAABCDEFGHIJKLMNOP?regoin=eu", "nim://acme?bucket=token&regoin=eu"]
+)
+def test_a_required_setting_that_is_refused_isnt_called_missing(url: str) -> None:
+    with pytest.raises(ConfigError, match="unknown setting 'regoin'") as caught:
+        resolve_storage(url)
+    assert "missing" not in str(caught.value)
+    assert "AKIA" not in str(caught.value)
+
+
 pieces = st.lists(
     st.sampled_from(
         [
