@@ -133,7 +133,7 @@ def _limits(cell: Cell, operation: Operation) -> dict[str, float]:
         return {"deadline": SHORT_DEADLINE}
     if not cell.row.startswith("stall"):
         return {}
-    patience = {"read_timeout": 0.7 if operation.is_large else 0.4}
+    patience = {"read_timeout": 0.9 if operation.is_large else 0.6}
     return patience if cell.mode == "once" else {**patience, "attempts": 2}
 
 
