@@ -120,6 +120,16 @@ def test_a_line_that_cant_be_used(run: Run, words: list[str], said: str) -> None
     assert document["retryable"] is False
 
 
+def test_a_url_that_cant_be_used_is_shown_as_written(run: Run) -> None:
+    """Not as the bucket that is opened, and no profile is blamed."""
+    assert run("stat", "memory://x/k?nope=1").err.startswith(
+        "error: the URL can't be used:\n  URL memory://x/k?nope=1: unknown setting 'nope'"
+    )
+    secret = run("stat", "memory://x/k?token=hunter2").err
+    assert "URL memory://x/k?token=…: setting 'token' is a secret" in secret
+    assert "hunter2" not in secret
+
+
 def test_a_traceback_only_when_asked_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a bug says that it is one."""
 

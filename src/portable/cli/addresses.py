@@ -17,7 +17,7 @@ In a URL ``%XX`` stands for a character, ``?`` begins settings of the bucket (``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from portable.addresses import SCHEME, split_bucket
 from portable.config.secrets import shown_url
@@ -33,11 +33,13 @@ class Address:
         bucket: A name or a URL for `resolve_storage`; `None` for the profile's own.
         key: Empty for the bucket itself; ends in ``/`` for a folder.
         profile: The profile that the bucket is of; `None` for the active one.
+        written: The URL that it was read from, for errors; empty if it was none.
     """
 
     bucket: str | None
     key: str
     profile: str | None = None
+    written: str = field(default="", compare=False)
 
     @property
     def is_folder(self) -> bool:
@@ -78,7 +80,8 @@ def parse(text: str, *, folder: bool = False) -> Address:
     settings = [query] if mark else []
     if not re.search(r"(^|&)prefix=", query):
         settings.append("prefix=")
-    return Address(f"{scheme}://{where}?{'&'.join(settings)}", _decoded(key, text))
+    bucket = f"{scheme}://{where}?{'&'.join(settings)}"
+    return Address(bucket, _decoded(key, text), written=text)
 
 
 def single(text: str, *, what: str = "the object") -> Address:

@@ -82,7 +82,8 @@ class Session:
             from portable.storage.active import open_bucket
 
             if address.profile is None:
-                self._buckets[which] = open_bucket(address.bucket)
+                with _as_written(address):
+                    self._buckets[which] = open_bucket(address.bucket)
             else:
                 written = f"'{SCHEME}://@{shown_name(address.profile)}:…'"
                 with _profile(address.profile, written):
@@ -111,6 +112,20 @@ class Session:
     def shows_progress(self) -> bool:
         """Is there someone to look at a progress bar?"""
         return sys.stderr.isatty() and not (self.options.quiet or self.as_json)
+
+
+@contextmanager
+def _as_written(address: Address) -> Iterator[None]:
+    """Errors about the bucket's URL show the one on the line."""
+    from portable.config.secrets import shown_url
+
+    try:
+        yield
+    except ConfigError as error:
+        if address.bucket and address.written:
+            bucket, written = shown_url(address.bucket), shown_url(address.written)
+            error.message = error.message.replace(f"URL {bucket}", f"URL {written}")
+        raise
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from portable.adapter import Adapter
 from portable.config.fields import fields_of
 from portable.config.files import NAMED
 from portable.config.kinds import Kind
-from portable.config.problems import Problems
+from portable.config.problems import URL, Problems
 from portable.config.profiles import ActiveProfile
 from portable.config.secrets import HIDDEN, looks_secret, shown, shown_name, shown_url
 from portable.config.urls import BadURL, is_url, parse_url
@@ -122,7 +122,7 @@ def named_service(kind: Kind, active: ActiveProfile, name: str, problems: Proble
 
 def service_at(kind: Kind, active: ActiveProfile, url: str, problems: Problems) -> Service:
     """Return the bucket, or queue, that a URL in code means."""
-    return _read(kind, url, Place(f"URL {shown_url(url)}"), active, problems)
+    return _read(kind, url, Place(f"{URL}{shown_url(url)}"), active, problems)
 
 
 def shared(active: ActiveProfile) -> dict[str, Given]:
@@ -186,7 +186,7 @@ def _read_url(kind: Kind, url: str, place: Place, problems: Problems) -> Service
     try:
         adapter, settings = parse_url(url, kind)
     except BadURL as error:
-        seen = "" if place.text.startswith("URL ") else f"URL {shown_url(url)}: "
+        seen = "" if place.text.startswith(URL) else f"{URL}{shown_url(url)}: "
         for sentence in error.sentences:
             problems.add(place.text, f"{seen}{sentence}")
         if error.rest is None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from portable.errors import ConfigError
 
+URL = "URL "  # how the place of a URL begins that was given to a call
+
 
 class NoService(ConfigError):
     """The provider has no such service; the last line says what to do instead."""
@@ -45,4 +47,6 @@ class Problems:
 
     def error(self, kind: type[ConfigError] = ConfigError) -> ConfigError:
         """All of them."""
-        return kind("\n  ".join([f"{self._title}:", *self._lines]))
+        only_url = all(line.startswith(URL) for line in self._lines)
+        title = "the URL can't be used" if only_url else self._title  # the profile isn't to blame
+        return kind("\n  ".join([f"{title}:", *self._lines]))

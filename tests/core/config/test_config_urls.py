@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -10,6 +14,8 @@ from portable.config import resolve_storage
 from portable.config.secrets import shown_url
 from portable.config.urls import BadURL, parse_url
 from portable.errors import ConfigError
+
+Write = Callable[[str], Path]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,15 @@ def test_a_url_is_shown_without_its_secrets(url: str, expected: str) -> None:
 
 
 def test_an_error_about_a_url_names_the_url() -> None:
-    with pytest.raises(ConfigError, match=r"URL nim://acme\?regoin=eu: unknown setting 'regoin'"):
+    """And blames nothing else."""
+    words = r"^the URL can't be used:\n  URL nim://acme\?regoin=eu: unknown setting 'regoin'"
+    with pytest.raises(ConfigError, match=words):
+        resolve_storage("nim://acme?regoin=eu")
+
+
+def test_a_profile_is_blamed_for_what_a_url_takes_from_it(write: Write) -> None:
+    path = write('[p]\nprovider = "nimbus"\nretries = "no"\n')
+    with pytest.raises(ConfigError, match=re.escape(f"profile 'p', in {path}, can't be used:")):
         resolve_storage("nim://acme?regoin=eu")
 
 
