@@ -49,13 +49,18 @@ class LocalCompute:
         return self._base
 
     def launch(self, wanted: Launch) -> InstanceInfo:
-        """Start the script, unless a machine of this name has begun already."""
+        """Start the script, unless a machine of this name and token has begun already.
+
+        Its id is the name, or where that is another machine's, the name and the token.
+        """
         with translated():
             self._sweep()
             machine = self._machine(wanted.name)
-            machine.write(wanted)
+            if not machine.claim(wanted):
+                machine = self._machine(f"{wanted.name}-{wanted.token}")
+                machine.claim(wanted)
             if not machine.has_begun:
-                machine.start()
+                machine.start(wanted.boot)
             return machine.describe()
 
     def get(self, id: str) -> InstanceInfo | None:

@@ -1,7 +1,7 @@
 """A machine here: a process in a folder of its own, which any process of this computer finds.
 
 ====================  ====================================================================
-``machine.json``      its token and tags: written first, only if absent
+``machine.json``      its name, token and tags: written first, only if absent
 ``boot.sh``           its boot script
 ``pid``               the process as it has told of itself; only the first one to write it runs
 ``console``           what the script says, beside the job's own log
@@ -61,16 +61,22 @@ class Machine:
         """Has its process told of itself, or was it ended before?"""
         return (self._folder / "pid").exists()
 
-    def write(self, wanted: Launch) -> None:
-        """Write down what it is to be; what another launch of the same name wrote stays."""
+    def claim(self, wanted: Launch) -> bool:
+        """Write down whose it is; False where another launch, by its token, was first."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        _write(self._folder / "boot.sh", wanted.boot)
-        self._write_programs()
-        said = {"token": wanted.token, "tags": dict(wanted.tags), "created": time.time()}
+        said = {
+            "name": wanted.name,
+            "token": wanted.token,
+            "tags": dict(wanted.tags),
+            "created": time.time(),
+        }
         _write(self._folder / "machine.json", json.dumps(said))
+        return bool(self._said()["token"] == wanted.token)
 
-    def start(self) -> None:
+    def start(self, boot: str) -> None:
         """Start its process; of several, one runs."""
+        _write(self._folder / "boot.sh", boot)
+        self._write_programs()
         with (self._folder / "console").open("ab") as console:
             subprocess.run(  # noqa: S603 - boot scripts are there to be run
                 ["/bin/sh", "-c", _START, str(self._folder / "boot.sh")],
@@ -92,11 +98,11 @@ class Machine:
 
     def describe(self) -> InstanceInfo:
         """As drivers tell of machines."""
-        said: dict[str, Any] = json.loads((self._folder / "machine.json").read_bytes())
+        said, id = self._said(), self._folder.name
         state = self._state(said["created"])
         return InstanceInfo(
-            id=self._folder.name,
-            name=self._folder.name,
+            id=id,
+            name=said.get("name", id),  # earlier versions wrote none: it was the id
             state=state,
             raw_state=state,
             bills=state != "terminated",
@@ -120,6 +126,10 @@ class Machine:
     def remove(self) -> None:
         """Remove its folder; what can't be removed stays."""
         _remove(self._folder)
+
+    def _said(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads((self._folder / "machine.json").read_bytes())
+        return said
 
     def _write_programs(self) -> None:
         """A script that is written for a cloud's machine switches that off at its end."""

@@ -128,7 +128,8 @@ class Instances:
 
         Args:
             name: Lower-case letters, digits and single dashes, a letter first; made by chance
-                unless given.
+                unless given. No machine that is there should have it: some providers then give
+                that one.
             cpus, memory_gib, gpus, gpu, disk_gib, machine, spot: What it needs, of which the
                 cheapest is taken; or the provider's own type, as *machine*. See `Needs`.
             image: A plain name or the provider's own; the setting unless given.

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,11 @@ import portable
 from portable.compute.driver import Launch
 from portable.compute.needs import Needs
 from portable.errors import ConfigError, InvalidArgument, Unsupported
-from portable.testing.targets.local_compute import LocalComputeOracle
+from portable.testing.targets.local_compute import (
+    LocalComputeOracle,
+    end_machines,
+    open_local_compute,
+)
 from portable_local.compute import machine as machines
 from portable_local.compute.driver import KEPT_SECONDS, LocalCompute
 from portable_local.compute.settings import LocalComputeSettings
@@ -156,7 +161,7 @@ def test_what_was_ended_before_it_began_never_begins(
         with pytest.raises(KeyboardInterrupt):
             driver.launch(wanted())
     driver.terminate("pt-1")
-    driver._machine("pt-1").start()  # a client that was slow
+    driver._machine("pt-1").start(STAYS)  # a client that was slow
     time.sleep(0.1)
     assert not oracle.alive("pt-1")
     assert driver.launch(wanted()).state == "terminated"
@@ -170,6 +175,46 @@ def test_an_ended_machine_is_not_started_again(driver: LocalCompute, tmp_path: P
     assert driver.launch(wanted(boot=script)).state == "terminated"
     time.sleep(0.1)
     assert runs.read_text() == "x\n"
+
+
+def test_the_name_of_a_machine_that_has_ended_is_another_machine_s(
+    driver: LocalCompute, tmp_path: Path
+) -> None:
+    """Else its script would never run; the launch that is sent again is known by its token."""
+    first = driver.launch(wanted(boot="#!/bin/sh\ntrue\n"))
+    until(driver, "terminated")
+    runs = tmp_path / "runs"
+    other = replace(wanted(boot=f"#!/bin/sh\necho x >> {runs}\nsleep 60\n"), token="u")
+    second = driver.launch(other)
+    until(driver, "running", second.id)
+    assert second.id != first.id
+    assert second.name == first.name == "pt-1"
+    assert driver.launch(other).id == second.id
+    assert driver.launch(wanted()).id == first.id
+    assert {info.id for info in driver.list({})} == {first.id, second.id}
+    time.sleep(0.1)
+    assert runs.read_text() == "x\n"
+
+
+def test_machines_of_one_name_each_run_their_script(tmp_path: Path) -> None:
+    compute = open_local_compute(tmp_path / "compute", tmp_path / "storage")
+
+    def create(number: int) -> str:
+        script = f"touch {tmp_path}/ran-{number}\nsleep 60"
+        return compute.instances.create("same", boot=script).id
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            ids = set(pool.map(create, range(4)))
+        assert ids == {each.id for each in compute.instances.list()}
+        assert len(ids) == 4
+        end = time.monotonic() + 10
+        while len(list(tmp_path.glob("ran-*"))) < 4:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+    finally:
+        end_machines(compute)
+        compute.close()
 
 
 def test_poweroff_ends_the_machine_and_not_the_computer(
@@ -233,7 +278,7 @@ def test_memory_says_what_to_do_instead() -> None:
         portable.configure(compute={"provider": "memory"})
 
 
-def _killed(_: machines.Machine) -> None:
+def _killed(_: machines.Machine, _boot: str) -> None:
     raise KeyboardInterrupt
 
 
