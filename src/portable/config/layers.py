@@ -63,12 +63,14 @@ class Service:
     Attributes:
         place: Where a missing setting would be added.
         variables: How the names of variables begin that may add settings, if any may.
+        unwritten: The profile that it is of, if that is in no file.
     """
 
     adapter: Adapter
     given: Mapping[str, Given]
     place: str
     variables: str = ""
+    unwritten: ActiveProfile | None = None
 
 
 def default_service(
@@ -142,7 +144,8 @@ def profile_adapter(active: ActiveProfile, problems: Problems) -> Adapter | None
 
 def _profile_service(kind: Kind, active: ActiveProfile, problems: Problems) -> Service:
     place = Place(active.place(kind.name), keyed=True, folder=_folder(active))
-    return _read(kind, active.table.get(kind.name, {}), place, active, problems)
+    service = _read(kind, active.table.get(kind.name, {}), place, active, problems)
+    return service if active.written else replace(service, unwritten=active)
 
 
 def _read(

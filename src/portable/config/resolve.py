@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from portable.adapter import Adapter, ServiceSettings
 from portable.config import layers, state
 from portable.config.fields import Field, Refused, fields_of
-from portable.config.files import absolute
+from portable.config.files import NAME, absolute
 from portable.config.kinds import COMPUTE, KINDS, QUEUE, STORAGE, Kind
 from portable.config.layers import SERVICES, Given, Service
 from portable.config.problems import NoService, Problems
@@ -136,10 +136,7 @@ def _settings(
     values = _values(kind, service, fields, problems)
     for field in fields.values():
         if field.required and field.name not in service.given:
-            hint = f", or set {service.variables}{field.name.upper()}" if service.variables else ""
-            problems.add(
-                service.place, f"{field.name!r} is missing: add it ({field.allowed}){hint}"
-            )
+            problems.add(service.place, _missing(kind, service, field))
     # Values that were refused fall to their defaults, so that `problems` can look at the rest.
     if all(field.name in values or not field.required for field in fields.values()):
         settings = _made(make, values, fields, home)
@@ -150,6 +147,21 @@ def _settings(
         return settings, origins
     problems.raise_any()
     raise AssertionError("a missing value is a problem")
+
+
+def _missing(kind: Kind, service: Service, field: Field) -> str:
+    variable = f", or set {service.variables}{field.name.upper()}" if service.variables else ""
+    if (profile := service.unwritten) is None:
+        return f"{field.name!r} is missing: add it ({field.allowed}){variable}"
+    file, init = NAME, ""
+    if profile.file:
+        file = str(profile.file.path)
+    elif kind is STORAGE:
+        init = f" (`portable init --provider {profile.name}` writes one)"
+    return (
+        f"{field.name!r} is missing: write [{profile.name}] with provider and "
+        f"{kind.name}.{field.name} ({field.allowed}) into {file}{init}{variable}"
+    )
 
 
 def _values(

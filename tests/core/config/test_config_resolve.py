@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -351,8 +352,18 @@ def test_a_required_setting_that_is_missing_is_named_with_its_variable(
         resolve_storage()
     assert str(caught.value) == (
         "profile 'nimbus', which is in no file, can't be used:\n"
-        "  profile 'nimbus' storage: 'bucket' is missing: add it (text), or set PORTABLE_STORAGE_BUCKET"
+        "  profile 'nimbus' storage: 'bucket' is missing: write [nimbus] with provider and "
+        "storage.bucket (text) into portable.toml (`portable init --provider nimbus` writes one), "
+        "or set PORTABLE_STORAGE_BUCKET"
     )
+
+
+def test_where_a_setting_is_to_be_written_is_the_file_that_there_is(write: Write) -> None:
+    """`portable init` would replace it."""
+    path = write(ACME)
+    missing = re.escape(f"write [nimbus] with provider and storage.bucket (text) into {path}")
+    with profile("nimbus"), pytest.raises(ConfigError, match=f"'bucket' is missing: {missing}$"):
+        resolve_storage()
 
 
 scalars = (
