@@ -60,7 +60,7 @@ class Instance:
 
         Raises:
             InvalidArgument: there is no such state.
-            InstanceNotFound: it is gone for good, and *state* is another one.
+            InstanceNotFound: it has ended, and *state* is another one.
             DeadlineExceeded: it didn't get there within *timeout*.
         """
         from dataclasses import replace
@@ -85,7 +85,7 @@ class Instance:
                 if self.info.state == state:
                     return self.info
                 if self.info.state == "terminated":
-                    raise InstanceNotFound(f"it is gone for good, and never was {state}")
+                    raise InstanceNotFound(f"it has ended, and wasn't seen {state}")
         raise AssertionError("looks() ends by an error")
 
     def start(self) -> None:

@@ -238,7 +238,7 @@ def test_machines_without_jobs() -> None:
     made.terminate()
     instances.terminate(made.id)
     assert made.wait("terminated").state == "terminated"
-    with pytest.raises(InstanceNotFound, match="never was running"):
+    with pytest.raises(InstanceNotFound, match="it has ended, and wasn't seen running"):
         made.wait()
     with pytest.raises(InstanceNotFound, match="knows no such machine"):
         instances.get("m-99")
