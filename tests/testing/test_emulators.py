@@ -294,6 +294,19 @@ def test_a_missing_sdk_is_named_with_the_command(registered: Callable[..., None]
         emulate("other").__enter__()
 
 
+@pytest.mark.parametrize("module", ["kubernetes", "google.auth"])
+def test_a_cluster_starts_only_where_jobs_can_reach_it(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stand-in itself needs no SDK; without one each job would fail."""
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(
+        MissingDependency,
+        match=rf"needs '{module}', .*pip install 'portable-cloud\[kubernetes,gcp,testing\]'",
+    ):
+        emulate("kubernetes").__enter__()
+
+
 def test_a_stand_in_needs_no_sdk_of_another_provider() -> None:
     """With the SDKs of one provider installed, which is what the README tells people to do."""
     script = """

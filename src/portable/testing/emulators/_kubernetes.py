@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from portable.testing.emulators._provider import BUCKET, Emulated
@@ -16,6 +17,7 @@ from portable.testing.fakes.gcs import FakeGcs
 from portable.testing.fakes.kubernetes import FakeKubernetes
 from portable.testing.servers import ServerUnavailable
 
+NEEDED = ("kubernetes", "google.auth")  # by jobs, not by the stand-ins
 USD_PER_HOUR = 0.05  # made up: a cluster has no price list, and `max_usd` needs a price
 # Inside a pod the client would take these for its cluster's.
 UNSET = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
@@ -28,6 +30,9 @@ def run(folder: Path) -> Iterator[Emulated]:
         raise ServerUnavailable(
             "FakeKubernetes runs pods as processes of their own: it needs Linux"
         )
+    for module in NEEDED:
+        if find_spec(module) is None:  # to import them takes seconds
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     with ExitStack() as stack:
         bucket = stack.enter_context(FakeGcs())
         cluster = stack.enter_context(FakeKubernetes())
