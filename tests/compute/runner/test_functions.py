@@ -59,6 +59,28 @@ def test_what_is_neither_json_nor_bytes_is_an_error_that_says_so(folder: Attempt
     assert [each["exit_code"] for each in told["tasks"]] == [1, 1]
     assert "neither bytes nor JSON" in folder.results[0]["error"]
     assert "type set is not JSON serializable" in folder.results[1]["error"]
+    assert "Convert it first, for example with .item()" in folder.results[1]["error"]
+
+
+def test_numbers_without_a_word_in_json_are_an_error_that_says_what_to_return(
+    folder: Attempt,
+) -> None:
+    call(folder, lambda item: {"loss": float(item)}, ["nan", "-inf"])
+    for each in (0, 1):
+        error = folder.results[each]["error"]
+        assert "NaN and infinity have no word in JSON: return None or text" in error
+        assert ".item()" not in error
+
+
+def test_what_holds_itself_isnt_told_of_as_a_number(folder: Attempt) -> None:
+    def held(_item: int) -> list[object]:
+        found: list[object] = []
+        found.append(found)
+        return found
+
+    call(folder, held, [0])
+    assert "neither bytes nor JSON: Circular reference" in folder.results[0]["error"]
+    assert "NaN" not in folder.results[0]["error"]
 
 
 def test_an_exit_ends_the_call_and_not_the_others(folder: Attempt) -> None:

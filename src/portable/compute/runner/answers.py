@@ -56,9 +56,14 @@ def _portable(result: object) -> dict[str, Any]:
     try:
         json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
+        advice = (
+            "NaN and infinity have no word in JSON: return None or text"
+            if str(error).startswith("Out of range float")
+            else "Convert it first, for example with .item() or .tolist(), or store it and return "
+            "its key"
+        )
         raise TypeError(
-            f"the function returned what is neither bytes nor JSON: {error}. Convert it first, for "
-            f"example with .item() or .tolist(), or store it and return its key"
+            f"the function returned what is neither bytes nor JSON: {error}. {advice}"
         ) from None
     return {"json": result}
 
