@@ -18,6 +18,7 @@ from portable.compute.arguments import name_of
 from portable.compute.records import loaded
 from portable.errors import IntegrityError, InvalidArgument, MissingDependency
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _registering = threading.RLock()  # cloudpickle's list of modules is the process's
 
 
@@ -81,11 +82,13 @@ def _check_call(function: Callable[..., Any], *, each: bool) -> None:
     try:
         signature.bind(*([None] if each else []))
     except TypeError as error:
-        how, advice = (
-            ("with one item", "where it takes several arguments, write lambda item: f(*item)")
-            if each
-            else ("without arguments", "give it what it needs: functools.partial(f, …)")
-        )
+        how = "with one item" if each else "without arguments"
+        if not each:
+            advice = "give it what it needs: functools.partial(f, …)"
+        elif any(one.kind in _POSITIONAL for one in signature.parameters.values()):
+            advice = "where it takes several arguments, write lambda item: f(*item)"
+        else:
+            advice = "give it a parameter for the item"
         raise InvalidArgument(f"{name_of(function)} is called {how}: {error}; {advice}") from None
 
 
