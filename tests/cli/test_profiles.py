@@ -89,6 +89,12 @@ def test_a_named_profile_takes_nothing_from_the_environment(
             "'portable://@prd:…': there is no profile 'prd' (did you mean 'prod'?)",
         ),
         ("portable://@prod:model/x", "there is no bucket 'model' (did you mean 'models'?)"),
+        ("portable://@prod/x", "or give a URL; for the profile: portable://@prod:\n"),
+        ("portable://@memory/x", "or give a URL; for the profile: portable://@memory:\n"),
+        (
+            "portable://@pro/x",
+            "there is no bucket 'pro', nor any other: add it there, or give a URL\n",
+        ),
     ],
 )
 def test_what_isnt_there_is_told_with_what_is(run: Run, address: str, said: str) -> None:

@@ -116,15 +116,21 @@ class Session:
 
 @contextmanager
 def _as_written(address: Address) -> Iterator[None]:
-    """Errors about the bucket's URL show the one on the line."""
-    from portable.config.secrets import shown_url
-
+    """Errors about the bucket's URL show the one on the line; a profile's name isn't a bucket's."""
     try:
         yield
     except ConfigError as error:
-        if address.bucket and address.written:
-            bucket, written = shown_url(address.bucket), shown_url(address.written)
-            error.message = error.message.replace(f"URL {bucket}", f"URL {written}")
+        from portable.cli.completing import profiles
+        from portable.config.secrets import shown, shown_name, shown_url
+
+        name = address.bucket
+        if name and address.written:
+            there, written = shown_url(name), shown_url(address.written)
+            error.message = error.message.replace(f"URL {there}", f"URL {written}")
+        elif (
+            name and f"there is no bucket {shown(name)}" in error.message and name in profiles(name)
+        ):
+            error.message += f"; for the profile: {SCHEME}://@{shown_name(name)}:"
         raise
 
 
