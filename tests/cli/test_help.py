@@ -34,6 +34,8 @@ def test_every_command_tells_how_it_is_used(run: Run, words: tuple[str, ...]) ->
     ("words", "said"),
     [
         (["lst"], "No such command 'lst'. Did you mean 'ls'?"),
+        (["get", "k"], "No such command 'get': `portable cp portable://KEY FILE` fetches"),
+        (["put", "f", "k"], "No such command 'put': `portable cp FILE portable://KEY` stores"),
         (["queue", "sned"], "Did you mean 'send'?"),
         (["instances", "creat"], "Did you mean 'create'?"),
         (["ls", "--recurse"], "Possible options: --recursive"),

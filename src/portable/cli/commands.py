@@ -18,6 +18,15 @@ from portable.errors import PortableError
 
 P = ParamSpec("P")
 
+# What the Python API or other tools call them, and what to write here.
+ELSEWHERE = {
+    "get": "`portable cp portable://KEY FILE` fetches an object, `portable cat KEY` prints one",
+    "put": "`portable cp FILE portable://KEY` stores a file",
+    "download": "`portable cp portable://KEY FILE` does that, with -r for a folder",
+    "upload": "`portable cp FILE portable://KEY` does that, with -r for a folder",
+    "delete": "`portable rm KEY` does that",
+}
+
 INTERRUPTED = 130
 READER_GONE = 141  # what a shell says of a tool that SIGPIPE ended
 
@@ -115,6 +124,12 @@ def _forget_stdout() -> None:
 
 class Root(TyperGroup):
     """The top of the command line: turns every way to end into an exit code and one error."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; one that has another name here is told with it."""
+        if (name := args[0]) in ELSEWHERE and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {name!r}: {ELSEWHERE[name]}.")
+        return super().resolve_command(ctx, args)
 
     def main(
         self,
