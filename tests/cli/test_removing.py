@@ -99,6 +99,15 @@ def test_a_missing_object_is_told(run: Run, stored: Bucket) -> None:
     assert left(stored) == KEYS
 
 
+def test_a_folder_without_r_is_told_how_it_is_removed(run: Run, stored: Bucket) -> None:
+    """And one that isn't there is not told of."""
+    outcome = run("rm", "runs/70")
+    assert outcome.code == 3
+    assert "; -r removes the folder runs/70/ [memory]\n" in outcome.err
+    assert "-r removes" not in run("rm", "run").err
+    assert left(stored) == KEYS
+
+
 def test_json_is_never_asked(run: Run, stored: Bucket) -> None:
     """A program has to say so beforehand."""
     assert run("rm", "-r", "runs", "--json").code == 2

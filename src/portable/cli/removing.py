@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from portable.cli.commands import command
 from portable.cli.listing import human
 from portable.cli.selecting import STAR, everything
 from portable.cli.session import Session
-from portable.errors import InvalidArgument, PortableError
+from portable.errors import BucketNotFound, InvalidArgument, NotFound, PortableError
 from portable.storage.types import DeleteReport
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def remove(
         if recursive:
             report = _remove_all(session, bucket, address, yes=yes)
         else:
-            bucket.delete(address.key, missing_ok=missing_ok)
+            with _folder_told(bucket, address.key):
+                bucket.delete(address.key, missing_ok=missing_ok)
             report = DeleteReport(1)
             session.note(f"removed {bucket.url}/{address.key}")
         deleted += report.deleted
@@ -69,6 +71,20 @@ def remove(
     if errors:
         codes = {failures.exit_code(error) for error in errors}
         raise typer.Exit(codes.pop() if len(codes) == 1 else failures.FAILED)
+
+
+@contextmanager
+def _folder_told(bucket: Bucket, key: str) -> Iterator[None]:
+    """Where no object is but a folder, the error says how that is removed: one request more."""
+    try:
+        yield
+    except BucketNotFound:
+        raise
+    except NotFound as error:
+        with suppress(PortableError):  # the answer to what was asked for is there already
+            if any(True for _ in bucket.list(f"{key}/", limit=1)):
+                error.message += f"; -r removes the folder {key}/"
+        raise
 
 
 def _folder(text: str) -> Address:
