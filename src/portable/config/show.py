@@ -66,8 +66,8 @@ def describe() -> Description:
     configured = state.configured()
     active = active_profile(configured, state.in_block.get())
     if active.file and active.file.refused:
-        resolve_in(STORAGE, active, None, configured.of(STORAGE))  # tells what is wrong there, too
-        active.problems().raise_any()
+        # Raises, and tells what else is wrong there.
+        resolve_in(STORAGE, active, None, configured.of(STORAGE))
     return Description(
         profile=active.name,
         chosen=active.chosen,
