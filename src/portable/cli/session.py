@@ -121,12 +121,13 @@ def _as_written(address: Address) -> Iterator[None]:
         yield
     except ConfigError as error:
         from portable.cli.completing import profiles
+        from portable.config.problems import URL
         from portable.config.secrets import shown, shown_name, shown_url
 
         name = address.bucket
         if name and address.written:
             there, written = shown_url(name), shown_url(address.written)
-            error.message = error.message.replace(f"URL {there}", f"URL {written}")
+            error.message = error.message.replace(f"{URL}{there}", f"{URL}{written}")
         elif (
             name and f"there is no bucket {shown(name)}" in error.message and name in profiles(name)
         ):
